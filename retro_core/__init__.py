@@ -1,0 +1,1 @@
+"""The algorithm of Retroformer: agents that fail, reflect and try again."""

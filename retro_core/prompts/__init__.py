@@ -1,0 +1,1 @@
+"""Prompt texts, and the few functions that fill them."""

@@ -1,0 +1,23 @@
+"""What a reflector is: a model that reads a failed trajectory and writes a reflection."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from retro_core.types import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Generated text and what it cost."""
+
+    text: str
+    usage: Usage = Usage()
+
+
+class Reflector(Protocol):
+    """Writes reflections. Safe to share between threads. `adapter` is empty for the base model."""
+
+    adapter: str
+
+    def reflect(self, prompt: str, *, seed: int) -> Completion:
+        """Answer a reflection prompt. Raises EndpointUnavailable, EndpointRefused."""
