@@ -1,0 +1,116 @@
+from django.db import models
+from django.db.models import Q
+
+from webapp.experiments.models import Experiment
+from webapp.tasks.models import Task
+
+
+class Episode(models.Model):
+    """The record of one trial. Written once, with its steps, in one transaction.
+
+    The row is narrow: lists read it alone. The prompt head and the step texts live in tables of
+    their own and are read when an episode is opened.
+    """
+
+    class Truncation(models.TextChoices):
+        NONE = "", "not truncated"
+        STEP_CAP = "step_cap", "step cap"
+        REPEATED_ACTION = "repeated_action", "repeated action"
+        CONTEXT_FULL = "context_full", "context full"
+        UNKNOWN = "unknown", "truncated (reason not recorded)"
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="episodes")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="episodes")
+    trial = models.PositiveSmallIntegerField()
+    seed = models.BigIntegerField(default=0)
+    success = models.BooleanField()
+    episode_return = models.FloatField()
+    terminated = models.BooleanField(default=False)
+    truncated = models.BooleanField(default=False)
+    truncation_reason = models.CharField(
+        max_length=20, choices=Truncation.choices, blank=True, default=Truncation.NONE
+    )
+    final_answer = models.TextField(blank=True)
+    step_count = models.PositiveIntegerField(default=0)
+    invalid_count = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="Time in language model calls")
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["experiment", "task", "trial"],
+                name="episode_once_per_trial",
+                include=["success", "episode_return"],
+            ),
+            models.CheckConstraint(condition=Q(trial__gte=1), name="episode_trial_from_one"),
+        ]
+        indexes = [
+            models.Index(fields=["experiment", "-id"], name="episode_newest"),
+            models.Index(fields=["task", "experiment", "trial"], name="episode_by_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} trial {self.trial}"
+
+
+class EpisodeHead(models.Model):
+    """The prompt messages before the first action, as a list of {role, content}."""
+
+    episode = models.OneToOneField(
+        Episode, on_delete=models.CASCADE, related_name="head", primary_key=True
+    )
+    messages = models.JSONField(default=list)
+
+
+class Step(models.Model):
+    """Thought, action, observation and reward of one turn. Never changed."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="steps")
+    index = models.PositiveIntegerField(help_text="0-based place in the episode")
+    thought = models.TextField(blank=True)
+    action = models.TextField()
+    observation = models.TextField(blank=True)
+    reward = models.FloatField(default=0.0)
+    invalid = models.BooleanField(default=False)
+    reply = models.TextField(blank=True)
+    prompt_sha256 = models.CharField(max_length=64, blank=True)
+    dropped_observations = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["episode", "index"], name="step_once_per_index")
+        ]
+
+
+class Reflection(models.Model):
+    """Text written after a failed trial, shown to the actor in the next one.
+
+    `automatic_rating` is null until the next trial of the task has ended.
+    """
+
+    episode = models.OneToOneField(Episode, on_delete=models.CASCADE, related_name="reflection")
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="reflections")
+    text = models.TextField()
+    prompt = models.TextField(blank=True)
+    adapter = models.CharField(max_length=120, blank=True)
+    seed = models.BigIntegerField(default=0)
+    automatic_rating = models.FloatField(null=True, blank=True)
+    effective_rating = models.FloatField(null=True, blank=True)
+    repeats_previous = models.BooleanField(default=False)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["experiment", "-id"], name="reflection_newest")]
+
+    def __str__(self) -> str:
+        return self.text[:80]

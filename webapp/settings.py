@@ -1,0 +1,132 @@
+"""Django settings, and the only reader of the environment: a bad value stops the start."""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from retro_core.supervisor.places import Places
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def _url(name: str, default: str, *schemes: str) -> str:
+    value = _text(name, default)
+    if value and value.split("://", 1)[0] not in schemes:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} must begin with {' or '.join(s + '://' for s in schemes)}."
+        )
+    return value
+
+
+def _flag(name: str, default: bool) -> bool:
+    value = _text(name, "yes" if default else "no").lower()
+    if value not in {"yes", "no", "true", "false", "1", "0"}:
+        raise ImproperlyConfigured(f"{name}={value!r} must be yes or no.")
+    return value in {"yes", "true", "1"}
+
+
+def _whole(name: str, default: int) -> int:
+    value = _text(name, str(default))
+    if not value.isdigit():
+        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number.")
+    return int(value)
+
+
+DATA_DIR = Path(_text("STUDIO_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+PLACES = Places(DATA_DIR)
+
+DEBUG = _flag("DJANGO_DEBUG", False)
+PORT = _whole("PORT", 8000)
+ALLOWED_HOSTS = _text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in _text("CSRF_TRUSTED_ORIGINS").split(",") if o]
+SECRET_KEY = _text("DJANGO_SECRET_KEY") or PLACES.secret_key()
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "template_partials",
+    "django_rq",
+    "webapp.accounts",
+    "webapp.tasks",
+    "webapp.experiments",
+    "webapp.episodes",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "webapp.urls"
+WSGI_APPLICATION = "webapp.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(
+            _url("DATABASE_URL", PLACES.database_url(), "postgres", "postgresql"),
+            conn_max_age=0,
+        ),
+        "OPTIONS": {"pool": {"min_size": 0, "max_size": 12, "timeout": 10}},
+    }
+}
+REDIS_URL = _url("REDIS_URL", PLACES.redis_url(), "redis", "rediss", "unix")
+RQ_QUEUES = {
+    "episodes": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 6 * 3600},
+    "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 7 * 24 * 3600},
+}
+
+LM_PORT = _whole("LM_PORT", 8070)
+LM_URL = f"http://127.0.0.1:{LM_PORT}"
+ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
+ACTOR_MODEL = _text("ACTOR_MODEL", "household")
+OPENAI_API_KEY = _text("OPENAI_API_KEY")
+REFLECTOR_URL = _url("REFLECTOR_URL", LM_URL, "http", "https")
+
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "accounts:sign_in"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
