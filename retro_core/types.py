@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -48,6 +49,9 @@ class Step:
     `reply` is the raw text the actor returned. `prompt_sha256` is the digest of the exact prompt
     that was sent, so that a prompt rebuilt from the episode can be proved equal to it.
     `dropped_observations` counts old observations left out so that the prompt fits the context.
+    `follow_ups` are the turns sent after that prompt within the same decision (a thought and the
+    request for its action, an unusable reply and the request to repair it); later prompts leave
+    them out. `repaired` says that the actor needed the repair turn.
     """
 
     thought: str
@@ -59,6 +63,8 @@ class Step:
     prompt_sha256: str = ""
     dropped_observations: int = 0
     usage: Usage = Usage()
+    follow_ups: tuple[Message, ...] = ()
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,8 @@ class Episode:
 
     @property
     def episode_return(self) -> float:
-        """The sum of the rewards, G in the paper."""
-        return sum(step.reward for step in self.steps)
+        """The sum of the rewards, G in the paper, without the noise of adding floats."""
+        return round(fsum(step.reward for step in self.steps), 9)
 
 
 @dataclass(frozen=True, slots=True)
