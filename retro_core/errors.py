@@ -19,3 +19,7 @@ class EndpointUnavailable(RetroError):
 
 class EndpointRefused(RetroError):
     """The endpoint answered, and refuses the request (bad key, unknown model or adapter)."""
+
+
+class CannotStart(RetroError):
+    """A part of the embedded deployment cannot start on this machine as it is."""

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import secrets
-import tempfile
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from retro_core.errors import CannotStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,32 @@ class Places:
     def sockets(self) -> Path:
         """A short folder: a unix socket's path holds at most 107 bytes, however deep `data` is."""
         digest = hashlib.sha256(str(self.data).encode()).hexdigest()[:10]
-        return Path(tempfile.gettempdir()) / f"retro-{os.getuid()}-{digest}"
+        return Path("/tmp") / f"retro-{os.getuid()}-{digest}"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each child."""
+        return self.data / "logs"
+
+    @property
+    def postgres(self) -> Path:
+        """The database cluster."""
+        return self.data / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        """The broker's append-only file."""
+        return self.data / "valkey"
+
+    @property
+    def models(self) -> Path:
+        """The language model in the form that loads fast."""
+        return self.data / "models"
+
+    @property
+    def adapters(self) -> Path:
+        """Trained adapters, one folder each."""
+        return self.data / "adapters"
 
     def database_url(self) -> str:
         """The embedded PostgreSQL, over its unix socket."""
@@ -33,7 +60,35 @@ class Places:
         """Read Django's secret key from the data folder, making it on first use."""
         path = self.data / "secret_key"
         if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(48))
+            self._write_secret_key(path)
         return path.read_text().strip()
+
+    def _write_secret_key(self, path: Path) -> None:
+        """Write it in one step, so that two processes at once agree on one key."""
+        fresh = path.with_name(f"secret_key.{os.getpid()}")
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(48))
+            os.link(fresh, path)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {self.data} cannot be written ({error.strerror})."
+                " Set STUDIO_DATA_DIR to a folder of yours."
+            ) from error
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def make_sockets(self, owner: int | None = None) -> None:
+        """Make the socket folder for one account only, and refuse another's folder there."""
+        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        if owner is not None:
+            os.chown(self.sockets, owner, -1, follow_symlinks=False)
+        found = self.sockets.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
+            raise CannotStart(
+                f"{self.sockets} belongs to another account; ask its owner to remove it."
+            )
+        self.sockets.chmod(0o700)

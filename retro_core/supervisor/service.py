@@ -1,0 +1,101 @@
+"""One child process: how to start it, know that it answers, and stop it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retro_core.errors import CannotStart
+
+SHIM = Path(__file__).with_name("child.py")
+LOG_LIMIT_BYTES = 5_000_000
+TAIL_BYTES = 1_500
+
+
+def _always(pid: int) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one child needs. `ready` takes the child's process id."""
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    environment: Mapping[str, str]
+    account: str = "same"
+    ready: Callable[[int], bool] = _always
+    ready_limit_s: float = 60.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGTERM
+    stop_limit_s: float = 10.0
+    before_start: Callable[[], None] = field(default=lambda: None)
+
+
+def start(service: Service) -> "subprocess.Popen[bytes]":
+    """Start the child in its own session, so that Ctrl-C reaches only the supervisor.
+
+    Call it from the main thread: the kernel's "parent" is the thread that started the child.
+    """
+    service.before_start()
+    turn_log(service.log)
+    shim = [sys.executable, "-I", "-S", str(SHIM), str(os.getpid())]
+    words = [*shim, str(int(service.orphan_signal)), service.account, "--", *service.command]
+    with service.log.open("ab") as log:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(service.environment),
+            start_new_session=True,
+        )
+
+
+def wait_until_ready(service: Service, process: "subprocess.Popen[bytes]") -> None:
+    """Return when the child answers; say why not, with the end of its log."""
+    limit = time.monotonic() + service.ready_limit_s
+    while not service.ready(process.pid):
+        if process.poll() is not None:
+            raise CannotStart(f"{service.name} ended at its start.\n{explain(service)}")
+        if time.monotonic() > limit:
+            raise CannotStart(
+                f"{service.name} did not answer within {service.ready_limit_s:.0f} s.\n"
+                f"{explain(service)}"
+            )
+        time.sleep(0.02)
+
+
+def stop(service: Service, process: "subprocess.Popen[bytes]") -> None:
+    """Ask the child to end, wait, and kill what is left of its session."""
+    if process.poll() is None:
+        process.send_signal(service.stop_signal)
+        try:
+            process.wait(service.stop_limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def explain(service: Service) -> str:
+    """The end of the log, and where the rest is."""
+    with service.log.open("rb") as log:
+        log.seek(max(0, service.log.stat().st_size - TAIL_BYTES))
+        tail = log.read().decode(errors="replace").strip()
+    return f"{tail}\n(all of it: {service.log})"
+
+
+def turn_log(path: Path) -> None:
+    """Keep one older log once the present one is large."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.replace(path.with_suffix(".1.log"))
