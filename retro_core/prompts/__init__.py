@@ -1,1 +1,1 @@
-"""Prompt texts, and the few functions that fill them."""
+"""Prompt texts, one folder per environment, and the few functions that fill them."""

@@ -19,5 +19,8 @@ class Reflector(Protocol):
 
     adapter: str
 
-    def reflect(self, prompt: str, *, seed: int) -> Completion:
-        """Answer a reflection prompt. Raises EndpointUnavailable, EndpointRefused."""
+    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+        """Answer a reflection prompt. Raises EndpointUnavailable, EndpointRefused.
+
+        `grammar` is a regular expression that the whole text must match; empty means free text.
+        """

@@ -1,0 +1,72 @@
+"""The reflection prompt x: the failed trial, earlier reflections, and what to answer."""
+
+from collections.abc import Sequence
+
+from retro_core.config import ExperimentConfig
+from retro_core.prompts.actor import without_memory
+from retro_core.prompts.texts import PromptSet
+from retro_core.prompts.trajectory import trajectory_text
+from retro_core.types import Episode, Task
+
+CHARACTERS_PER_TOKEN = 3  # cautious for English; reflection prompts are bounded, not counted
+ENDINGS = {
+    "step_cap": "the steps ran out",
+    "repeated_action": "stopped for repeating one action",
+    "context_full": "stopped because the record grew too long",
+    "": "it ended without success",
+}
+
+
+def reflection_prompt(
+    task: Task,
+    episode: Episode,
+    earlier: Sequence[str],
+    config: ExperimentConfig,
+    prompts: PromptSet,
+) -> str:
+    """Fill the reflection prompt of one failed episode, within the configured length.
+
+    `earlier` are the reflections on earlier trials, oldest first.
+    """
+    before = [prompts.text(f"reflection_{config.reflection.format}"), *_examples(config, prompts)]
+    before.append(prompts.fill("reflection_task", goal=task.goal))
+    after = [prompts.fill("reflection_ending", reason=ENDINGS[episode.truncation_reason])]
+    if earlier:
+        after.insert(0, prompts.fill("reflection_earlier", earlier="\n\n".join(earlier)))
+    used = sum(len(part) + 2 for part in [*before, *after])
+    room = config.reflection.prompt_tokens * CHARACTERS_PER_TOKEN - used
+    return "\n\n".join([*before, _trajectory(episode, room, prompts), *after])
+
+
+def trajectory_memory(episode: Episode, config: ExperimentConfig, prompts: PromptSet) -> str:
+    """The last trial's trajectory as the actor is shown it, in half its context at most."""
+    room = config.episode.context_tokens * CHARACTERS_PER_TOKEN // 2
+    return prompts.fill("last_trial", trajectory=_trajectory(episode, room, prompts))
+
+
+def reflection_grammar(config: ExperimentConfig, prompts: PromptSet) -> str:
+    """The regular expression of a structured reflection; empty for free text.
+
+    One line on the mistake, then 1 to `plan_lines` numbered commands of the environment's form.
+    """
+    if config.reflection.format == "free":
+        return ""
+    command = f"({prompts.text('plan_command')})"
+    plan = ""
+    for number in range(config.reflection.plan_lines, 0, -1):
+        rest = f"({plan})?" if plan else ""
+        plan = f"\\n{number}\\. {command}{rest}"
+    return f"{prompts.text('plan_mistake')}\\nPlan:{plan}"
+
+
+def _trajectory(episode: Episode, room: int, prompts: PromptSet) -> str:
+    opening = without_memory(episode.head[-1].content, prompts) if episode.head else ""
+    return trajectory_text(opening, episode.steps, room, prompts)
+
+
+def _examples(config: ExperimentConfig, prompts: PromptSet) -> list[str]:
+    parts = []
+    for number in range(1, config.reflection.examples + 1):
+        name = f"reflection_example_{number}"
+        parts += [prompts.text(name), prompts.text(f"{name}_{config.reflection.format}")]
+    return parts

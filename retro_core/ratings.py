@@ -1,0 +1,43 @@
+"""From episode returns to ratings, and from human responses to the effective rating."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import mean
+
+RATING_DECIMALS = 9  # adding floats leaves noise that must not count as a gain
+
+
+def rating(earlier_return: float, later_return: float) -> float:
+    """G(i+1) - G(i), r in the paper: what the reflection between two trials of a task was worth."""
+    return round(later_return - earlier_return, RATING_DECIMALS)
+
+
+def ratings_of_trials(returns: Sequence[float]) -> list[float]:
+    """The ratings of the reflections between the trials of one task, in order."""
+    return [rating(earlier, later) for earlier, later in pairwise(returns)]
+
+
+def agreed_value(
+    values: Sequence[float], *, least_responses: int = 1, tolerance: float = 0.0
+) -> float | None:
+    """The mean of human values that lie within `tolerance` of each other, else None."""
+    if len(values) < max(least_responses, 1):
+        return None
+    if max(values) - min(values) > tolerance:
+        return None
+    return mean(values)
+
+
+def effective_rating(
+    automatic: float | None,
+    responses: Sequence[float] = (),
+    adjudicated: float | None = None,
+    *,
+    least_responses: int = 1,
+    tolerance: float = 0.0,
+) -> float | None:
+    """The adjudicated value, else the agreed human value, else the automatic rating."""
+    if adjudicated is not None:
+        return adjudicated
+    agreed = agreed_value(responses, least_responses=least_responses, tolerance=tolerance)
+    return automatic if agreed is None else agreed

@@ -1,0 +1,195 @@
+"""One task, several trials: play, reflect on the failure, play again, as a stream of events."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from retro_core.actors.base import Actor
+from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, ExperimentConfig
+from retro_core.envs.base import Env
+from retro_core.memory import remembered
+from retro_core.prompts.reflection import (
+    reflection_grammar,
+    reflection_prompt,
+    trajectory_memory,
+)
+from retro_core.prompts.texts import PromptSet
+from retro_core.ratings import rating
+from retro_core.reflectors.base import Reflector
+from retro_core.rollout import Trial, rollout_steps
+from retro_core.seeds import derived_seed
+from retro_core.types import Episode, Reflection, Step, Task
+
+
+@dataclass(frozen=True, slots=True)
+class PastTrial:
+    """A recorded trial: its episode, and the reflection written after it, if any."""
+
+    episode: Episode
+    reflection: Reflection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeStarted:
+    """A trial begins. `memory` is what the actor is shown of earlier trials."""
+
+    task_id: str
+    trial: int
+    seed: int
+    temperature: float
+    memory: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One step of the running trial; `index` counts from 0."""
+
+    task_id: str
+    trial: int
+    index: int
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeFinished:
+    """A trial ended. `rating` is that of the reflection written before it, if there was one."""
+
+    episode: Episode
+    rating: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectionWritten:
+    """The reflection on the failed trial `reflection.trial`, for the next one."""
+
+    reflection: Reflection
+
+
+Event = EpisodeStarted | StepTaken | EpisodeFinished | ReflectionWritten
+
+
+def run_trials(
+    env: Env,
+    actor: Actor,
+    reflector: Reflector | None,
+    task: Task,
+    *,
+    config: ExperimentConfig,
+    prompts: PromptSet,
+    prior: Sequence[PastTrial] = (),
+) -> Iterator[Event]:
+    """Play a task until it is solved or its trials are used up, going on after `prior`.
+
+    The stream can be left at any event and taken up again from the recorded trials; what it would
+    have yielded then does not depend on where it was left. `reflector` may be None for methods
+    that write no reflections.
+    """
+    past = list(prior)
+    while not _finished(past, config):
+        if past and _needs_reflection(past[-1], config):
+            assert reflector is not None, f"{config.method} needs a reflector"
+            written = write_reflection(reflector, task, past, config=config, prompts=prompts)
+            past[-1] = PastTrial(past[-1].episode, written)
+            yield ReflectionWritten(written)
+        trial = next_trial(task, past, config, prompts)
+        yield EpisodeStarted(task.id, trial.number, trial.seed, trial.temperature, trial.memory)
+        steps = rollout_steps(env, actor, task, trial, config=config, prompts=prompts)
+        episode = yield from _step_events(task.id, trial.number, steps)
+        yield EpisodeFinished(episode, rating_before(past, episode))
+        past.append(PastTrial(episode))
+
+
+def next_trial(
+    task: Task, past: Sequence[PastTrial], config: ExperimentConfig, prompts: PromptSet
+) -> Trial:
+    """What the next trial is played with: number, seed, temperature and memory."""
+    number = len(past) + 1
+    return Trial(
+        number=number,
+        seed=trial_seed(task.id, number, config),
+        temperature=trial_temperature(number, config),
+        memory=memory_of(past, config, prompts),
+    )
+
+
+def trial_seed(task_id: str, trial: int, config: ExperimentConfig) -> int:
+    """The seed of one trial: the same for every method, save that react repeats trial 1's."""
+    seeded_trial = trial if config.method in NEW_SEED_PER_TRIAL else 1
+    return derived_seed(config.seed, task_id, seeded_trial)
+
+
+def trial_temperature(trial: int, config: ExperimentConfig) -> float:
+    """The actor's temperature; every earlier trial of an unsolved task was a failure."""
+    actor = config.actor
+    if actor.temperature_schedule == "fixed":
+        return actor.temperature
+    raised = actor.temperature + actor.temperature_rise * (trial - 1)
+    return max(actor.temperature, min(raised, actor.temperature_cap))
+
+
+def memory_of(
+    past: Sequence[PastTrial], config: ExperimentConfig, prompts: PromptSet
+) -> tuple[str, ...]:
+    """What the actor is shown of earlier trials: the one place that tells the methods apart."""
+    if not past or config.method in {"react", "resample"}:
+        return ()
+    if config.method == "fixed_prompt":
+        return (prompts.text("fixed_advice"),)
+    if config.method == "last_trial":
+        return (trajectory_memory(past[-1].episode, config, prompts),)
+    texts = [trial.reflection.text for trial in past if trial.reflection]
+    return remembered(texts, config)
+
+
+def write_reflection(
+    reflector: Reflector,
+    task: Task,
+    past: Sequence[PastTrial],
+    *,
+    config: ExperimentConfig,
+    prompts: PromptSet,
+) -> Reflection:
+    """Have the reflector answer the reflection prompt of the last recorded trial."""
+    episode = past[-1].episode
+    earlier = remembered([trial.reflection.text for trial in past if trial.reflection], config)
+    prompt = reflection_prompt(task, episode, earlier, config, prompts)
+    seed = derived_seed(config.seed, task.id, episode.trial, "reflection")
+    grammar = reflection_grammar(config, prompts)
+    completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
+    return Reflection(
+        task_id=task.id,
+        trial=episode.trial,
+        prompt=prompt,
+        text=completion.text.strip(),
+        adapter=reflector.adapter,
+        seed=seed,
+        usage=completion.usage,
+    )
+
+
+def rating_before(past: Sequence[PastTrial], episode: Episode) -> float | None:
+    """The rating that `episode` gives to the reflection before it, or None without one."""
+    if not past or past[-1].reflection is None:
+        return None
+    return rating(past[-1].episode.episode_return, episode.episode_return)
+
+
+def _finished(past: Sequence[PastTrial], config: ExperimentConfig) -> bool:
+    return len(past) >= config.trials or any(trial.episode.success for trial in past)
+
+
+def _needs_reflection(last: PastTrial, config: ExperimentConfig) -> bool:
+    return config.method in WRITES_REFLECTIONS and last.reflection is None
+
+
+def _step_events(
+    task_id: str, trial: int, steps: Generator[Step, None, Episode]
+) -> Generator[StepTaken, None, Episode]:
+    index = 0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            episode: Episode = end.value
+            return episode
+        yield StepTaken(task_id, trial, index, step)
+        index += 1
