@@ -60,9 +60,18 @@ def test_a_useful_reflection_solves_the_second_trial_and_is_rated_one():
     events = play(CONFIG)
 
     assert names(events) == (
-        ["EpisodeStarted", "StepTaken", "StepTaken", "StepTaken", "EpisodeFinished"]
-        + ["ReflectionWritten"]
-        + ["EpisodeStarted", "StepTaken", "StepTaken", "EpisodeFinished"]
+        [
+            "EpisodeStarted",
+            "StepTaken",
+            "StepTaken",
+            "StepTaken",
+            "EpisodeFinished",
+            "ReflectionWritten",
+            "EpisodeStarted",
+            "StepTaken",
+            "StepTaken",
+            "EpisodeFinished",
+        ]
     )
     first, second = episodes(events)
     assert (first.episode.success, first.episode.episode_return, first.rating) == (False, 0.0, None)
