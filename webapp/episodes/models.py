@@ -78,6 +78,10 @@ class Step(models.Model):
     reply = models.TextField(blank=True)
     prompt_sha256 = models.CharField(max_length=64, blank=True)
     dropped_observations = models.PositiveIntegerField(default=0)
+    follow_ups = models.JSONField(
+        default=list, help_text="Turns sent after the prompt within this decision: {role, content}"
+    )
+    repaired = models.BooleanField(default=False)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(default=0.0)

@@ -1,13 +1,15 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from webapp.tasks.models import Task, TaskSet
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
+MAX_UNFINISHED_CLAIMS = 5
 
 
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
@@ -22,6 +24,35 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
     ) -> bool:
         """Change the state by one conditional UPDATE; False if it was not in `from_any`."""
         return bool(self.filter(pk=pk, status__in=from_any).update(status=to, status_message=""))
+
+    def begin(self, pk: int) -> bool:
+        """A worker starts or joins; False if it must not be played now."""
+        playable = self.filter(
+            pk=pk, status__in=[Experiment.Status.QUEUED, Experiment.Status.RUNNING]
+        )
+        return bool(
+            playable.update(
+                status=Experiment.Status.RUNNING,
+                started_at=Coalesce("started_at", timezone.now()),
+            )
+        )
+
+    def pause_with(self, pk: int, message: str) -> bool:
+        """Stop for a person to act; the message says what to do."""
+        running = self.filter(pk=pk, status=Experiment.Status.RUNNING)
+        return bool(running.update(status=Experiment.Status.PAUSED, status_message=message))
+
+    def finish_played(self, pk: int) -> bool:
+        """End it if no task is open any more."""
+        open_tasks = ExperimentTask.objects.filter(
+            experiment=OuterRef("pk"), state=ExperimentTask.State.OPEN
+        )
+        done = self.filter(~Exists(open_tasks), pk=pk, status=Experiment.Status.RUNNING)
+        return bool(
+            done.update(
+                status=Experiment.Status.FINISHED, status_message="", finished_at=timezone.now()
+            )
+        )
 
 
 class Experiment(models.Model):
@@ -71,6 +102,9 @@ class Experiment(models.Model):
     )
     trials = models.PositiveSmallIntegerField(default=5)
     seed = models.BigIntegerField(default=0)
+    concurrency = models.PositiveSmallIntegerField(
+        default=4, help_text="Tasks that one worker plays at a time; changes no result"
+    )
     config = models.JSONField(default=dict, help_text="retro_core.config.ExperimentConfig as JSON")
     code_version = models.CharField(max_length=60, blank=True)
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.PLAYED)
@@ -130,6 +164,35 @@ class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
         """Tasks whose holder stopped renewing: a dead worker's."""
         return self.filter(state=ExperimentTask.State.OPEN, lease_expires_at__lt=timezone.now())
 
+    def claim(self, experiment_id: int, holder: str) -> "ExperimentTask | None":
+        """Take the first free task; a row that another worker is just taking is skipped."""
+        free = self.filter(experiment=experiment_id).claimable().order_by("position")
+        with transaction.atomic():
+            row = free.select_for_update(skip_locked=True).first()
+            if row is None:
+                return None
+            self.filter(pk=row.pk).update(
+                lease_holder=holder,
+                lease_expires_at=timezone.now() + LEASE,
+                unfinished_claims=F("unfinished_claims") + 1,
+            )
+        return self.select_related("task").get(pk=row.pk)
+
+    def held_by(self, holder: str) -> "ExperimentTaskQuerySet":
+        """Open tasks whose lease is this holder's, run out or not."""
+        return self.filter(lease_holder=holder, state=ExperimentTask.State.OPEN)
+
+    def release(self, pk: int, holder: str) -> None:
+        """Give a task back in good order, for anyone to claim."""
+        self.filter(pk=pk, lease_holder=holder).update(
+            lease_holder="",
+            lease_expires_at=None,
+            unfinished_claims=0,
+            live_trial=0,
+            live_step=0,
+            live_action="",
+        )
+
 
 class ExperimentTask(models.Model):
     """One task inside one experiment: the unit that a worker claims by a lease."""
@@ -151,6 +214,9 @@ class ExperimentTask(models.Model):
     solved_at_trial = models.PositiveSmallIntegerField(null=True, blank=True)
     lease_holder = models.CharField(max_length=80, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    unfinished_claims = models.PositiveSmallIntegerField(
+        default=0, help_text="Claims since the last recorded episode that ended without a word"
+    )
     live_trial = models.PositiveSmallIntegerField(
         default=0, help_text="Trial being played; 0 is none"
     )

@@ -1,0 +1,182 @@
+"""Making, starting and stopping experiments. A change of state is one conditional UPDATE."""
+
+import hashlib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+import retro_core
+from retro_core.config import PRESETS, WRITES_REFLECTIONS, ExperimentConfig, Method
+from retro_core.envs.base import env_spec
+from retro_core.errors import InvalidInput
+from webapp import jobs
+from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.tasks.models import TaskSet
+from webapp.tasks.services import generate_task_set
+
+Status = Experiment.Status
+ROW_BATCH = 1000
+SAMPLE_TASK_SET = "Twelve unseen household games"
+SAMPLE_METHODS: tuple[Method, ...] = ("reflexion", "resample")
+
+
+@transaction.atomic
+def create_experiment(
+    *,
+    name: str,
+    task_set: TaskSet,
+    config: ExperimentConfig,
+    owner: User | None = None,
+    notes: str = "",
+    adapter: str = "",
+    concurrency: int = 4,
+) -> Experiment:
+    """Store a draft with a row for each task. Raises InvalidInput."""
+    if Experiment.objects.filter(name=name).exists():
+        raise InvalidInput(f"There is an experiment named {name!r} already.")
+    task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
+    if not task_ids:
+        raise InvalidInput(f"The task set {task_set.name!r} is empty.")
+    reflects = config.method in WRITES_REFLECTIONS
+    experiment = Experiment.objects.create(
+        name=name,
+        owner=owner,
+        notes=notes,
+        task_set=task_set,
+        environment=task_set.environment,
+        method=config.method,
+        actor_model=settings.ACTOR_MODEL,
+        reflector_model=settings.REFLECTOR_URL if reflects else "",
+        adapter=adapter if reflects else "",
+        trials=config.trials,
+        seed=config.seed,
+        concurrency=concurrency,
+        config=config.to_json(),
+        code_version=code_version(),
+        tasks_total=len(task_ids),
+    )
+    add_tasks(experiment, task_ids)
+    return experiment
+
+
+def add_tasks(experiment: Experiment, task_ids: list[int]) -> None:
+    """The rows that workers claim, in the order of the task set."""
+    rows = [
+        ExperimentTask(experiment=experiment, task_id=task_id, position=position)
+        for position, task_id in enumerate(task_ids)
+    ]
+    ExperimentTask.objects.bulk_create(rows, batch_size=ROW_BATCH)
+
+
+def config_of(experiment: Experiment) -> ExperimentConfig:
+    """The stored configuration; imported experiments have none. Raises InvalidInput."""
+    return ExperimentConfig.from_json(experiment.config)
+
+
+def start(experiment_id: int) -> bool:
+    """Queue a draft."""
+    return _queue(experiment_id, [Status.DRAFT])
+
+
+def resume(experiment_id: int) -> bool:
+    """Queue a paused or failed experiment; it goes on after the recorded trials."""
+    return _queue(experiment_id, [Status.PAUSED, Status.FAILED])
+
+
+def pause(experiment_id: int) -> bool:
+    """Workers notice within a second or two and give their tasks back."""
+    return Experiment.objects.move(
+        experiment_id, to=Status.PAUSED, from_any=[Status.QUEUED, Status.RUNNING]
+    )
+
+
+def cancel(experiment_id: int) -> bool:
+    """End it for good; what was recorded stays."""
+    open_states = [Status.DRAFT, Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED]
+    with transaction.atomic():
+        moved = Experiment.objects.move(experiment_id, to=Status.CANCELLED, from_any=open_states)
+        if moved:
+            Experiment.objects.filter(pk=experiment_id).update(finished_at=timezone.now())
+    return moved
+
+
+@transaction.atomic
+def retry_failed_tasks(experiment_id: int) -> bool:
+    """Open the tasks that could not be played again, and queue the experiment."""
+    failed = ExperimentTask.objects.filter(
+        experiment=experiment_id, state=ExperimentTask.State.FAILED
+    )
+    stopped = [Status.FINISHED, Status.PAUSED, Status.FAILED]
+    if not failed.exists() or not _queue(experiment_id, stopped):
+        return False
+    failed.update(state=ExperimentTask.State.OPEN, error="", unfinished_claims=0)
+    Experiment.objects.filter(pk=experiment_id).update(tasks_failed=0, finished_at=None)
+    return True
+
+
+def archive(experiment_id: int) -> bool:
+    """Take it off the lists; a live one must be stopped first."""
+    at_rest = Experiment.objects.unarchived().exclude(status__in=[Status.QUEUED, Status.RUNNING])
+    return bool(at_rest.filter(pk=experiment_id).update(archived_at=timezone.now()))
+
+
+def delete(experiment_id: int) -> bool:
+    """Remove it with its episodes; a live one must be stopped first."""
+    at_rest = Experiment.objects.exclude(status__in=[Status.QUEUED, Status.RUNNING])
+    deleted, _ = at_rest.filter(pk=experiment_id).delete()
+    return bool(deleted)
+
+
+def free_name(name: str) -> str:
+    """The name, or with the first free number behind it: for clones."""
+    taken = set(Experiment.objects.filter(name__startswith=name).values_list("name", flat=True))
+    numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return next(option for option in [name, *numbered] if option not in taken)
+
+
+def ensure_sample_experiment() -> list[Experiment]:
+    """On a fresh installation: household games, with reflections and with luck alone, started."""
+    with transaction.atomic():
+        if TaskSet.objects.exists() or Experiment.objects.exists():
+            return []
+        task_set = generate_task_set(
+            environment="alfworld", split="valid_unseen", count=12, seed=0, name=SAMPLE_TASK_SET
+        )
+        made = [_sample(task_set, method) for method in SAMPLE_METHODS]
+        for experiment in made:
+            start(experiment.pk)
+    return made
+
+
+@cache
+def code_version() -> str:
+    """A digest of the algorithm's code and prompts: equal digests, equal results."""
+    root = Path(retro_core.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*root.rglob("*.py"), *root.rglob("*.txt")]):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _sample(task_set: TaskSet, method: Method) -> Experiment:
+    config = replace(PRESETS["embedded"], method=method, trials=3)
+    return create_experiment(
+        name=f"{env_spec(task_set.environment).title}, {method} (sample)",
+        task_set=task_set,
+        config=config,
+        notes="Made on the first start. Compare the two methods: reflexion must beat luck alone.",
+    )
+
+
+def _queue(experiment_id: int, from_any: list[Experiment.Status]) -> bool:
+    """Move to QUEUED and ask a worker, after the commit."""
+    with transaction.atomic():
+        moved = Experiment.objects.move(experiment_id, to=Status.QUEUED, from_any=from_any)
+        if moved:
+            jobs.queue_play(experiment_id)
+    return moved
