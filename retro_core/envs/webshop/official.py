@@ -1,0 +1,159 @@
+"""The official WebShop files: products, attributes, human instructions and reviews of a folder."""
+
+import threading
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from retro_core.envs.json_records import JsonFile, read_json_records
+from retro_core.envs.webshop.catalogue import Catalogue
+from retro_core.envs.webshop.goals import Goal, human_goals, in_official_order, synthetic_goals
+from retro_core.envs.webshop.products import Product, RawRecord, parse_product
+from retro_core.errors import InvalidInput
+from retro_core.types import Task
+
+PRODUCTS, ATTRIBUTES = "items_shuffle", "items_ins_v2"
+INSTRUCTIONS, REVIEWS = "items_human_ins.json", "reviews.json"
+CATALOGUES_KEPT = 4
+TEST_GOALS, VALIDATION_GOALS = 500, 1500  # goal numbers below which the official splits end
+
+_loading = threading.Lock()
+
+
+class OfficialFiles:
+    """Reads products from disk one by one, so that a million of them need little memory."""
+
+    def __init__(self, folder: Path, products_file: str = "") -> None:
+        self.products_path = _products_path(folder, products_file)
+        self.attributes_path = _attributes_path(self.products_path)
+        self.instructions_path = folder / INSTRUCTIONS
+        self._products = JsonFile(self.products_path)
+        self._places = array("q")
+        self._attributes = _KeyedRecords(self.attributes_path, key="")
+        self._reviews = _KeyedRecords(folder / REVIEWS, key="asin")
+
+    def scan(self) -> Iterator[Product]:
+        for record in read_json_records(self.products_path):
+            self._places.extend((record.start, record.size))
+            yield self._parse(record.value)
+
+    def product(self, number: int) -> Product:
+        start, size = self._places[2 * number], self._places[2 * number + 1]
+        return self._parse(self._products.read(start, size))
+
+    def attribute_record(self, asin: str) -> RawRecord | None:
+        return self._attributes.get(asin)
+
+    def _parse(self, raw: RawRecord) -> Product:
+        asin = str(raw.get("asin", ""))
+        try:
+            return parse_product(raw, self._attributes.get(asin), self._reviews.get(asin))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            name = self.products_path.name
+            raise InvalidInput(f"{name}: product {asin!r} cannot be read: {error!r}.") from error
+
+
+class _KeyedRecords:
+    """Records found by asin; the file is optional and read again where a record is asked for."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._file = JsonFile(path)
+        self._places: dict[str, tuple[int, int]] = {}
+        for record in read_json_records(path) if path.is_file() else ():
+            name = record.value.get(key, "") if key else record.key
+            self._places[name] = (record.start, record.size)
+
+    def get(self, asin: str) -> RawRecord | None:
+        place = self._places.get(asin)
+        if place is None:
+            return None
+        record: RawRecord = self._file.read(*place)
+        return record
+
+
+def _products_path(folder: Path, products_file: str) -> Path:
+    if products_file:
+        return folder / products_file
+    found = sorted(folder.glob(f"{PRODUCTS}*.json"), key=lambda path: (len(path.name), path.name))
+    if not found:
+        raise InvalidInput(f"{folder} holds no {PRODUCTS}*.json of the official WebShop files.")
+    return found[0]
+
+
+def _attributes_path(products_path: Path) -> Path:
+    name = products_path.name.replace(PRODUCTS, ATTRIBUTES)
+    path = products_path.with_name(name)
+    if not path.is_file():
+        raise InvalidInput(f"{path} is missing; it belongs to {products_path.name}.")
+    return path
+
+
+def load_official(folder: str, products_file: str = "") -> Catalogue:
+    """The catalogue of a folder of official files, built once and kept."""
+    return _load(folder, products_file)[0]
+
+
+def _load(folder: str, products_file: str) -> tuple[Catalogue, OfficialFiles]:
+    with _loading:
+        path = _products_path(Path(folder), products_file)
+        if not path.is_file():
+            raise InvalidInput(f"{path} is missing.")
+        stat = path.stat()
+        return _build(folder, path.name, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(CATALOGUES_KEPT)
+def _build(
+    folder: str, products_file: str, changed_at: int, size: int
+) -> tuple[Catalogue, OfficialFiles]:
+    """`changed_at` and `size` are part of the key, so that a changed file is read again."""
+    files = OfficialFiles(Path(folder), products_file)
+    return Catalogue(files), files
+
+
+def official_goals(folder: str, products_file: str = "", *, human: bool = True) -> list[Goal]:
+    """Every goal in the official order: goal N is the original's session `fixed_N`."""
+    catalogue, files = _load(folder, products_file)
+    rng = catalogue.goal_rng()
+    if human:
+        instructions = {r.key: r.value for r in read_json_records(files.instructions_path)}
+        return in_official_order(human_goals(_instructed(catalogue, instructions), rng))
+    return in_official_order(synthetic_goals(_described(catalogue, files), rng))
+
+
+def _instructed(
+    catalogue: Catalogue, instructions: dict[str, Sequence[RawRecord]]
+) -> Iterable[tuple[Product, float, Sequence[RawRecord]]]:
+    for asin in catalogue.asins():
+        if asin in instructions:
+            yield catalogue.by_asin(asin), catalogue.price(asin), instructions[asin]
+
+
+def _described(
+    catalogue: Catalogue, files: OfficialFiles
+) -> Iterable[tuple[Product, float, RawRecord]]:
+    for asin in catalogue.asins():
+        record = files.attribute_record(asin)
+        if record is not None:
+            yield catalogue.by_asin(asin), catalogue.price(asin), record
+
+
+def official_tasks(folder: str, products_file: str = "", *, human: bool = True) -> Iterator[Task]:
+    """The official goals as tasks, with the official splits (test, validation, train)."""
+    for number, goal in enumerate(official_goals(folder, products_file, human=human)):
+        catalogue = {"folder": folder, "products_file": products_file}
+        yield Task(
+            id=f"webshop-{number}",
+            environment="webshop",
+            goal=goal.instruction,
+            split=_official_split(number),
+            task_type=goal.category,
+            payload={"catalogue": catalogue, "goal": goal.to_json()},
+        )
+
+
+def _official_split(number: int) -> str:
+    if number < TEST_GOALS:
+        return "valid_unseen"
+    return "valid_seen" if number < VALIDATION_GOALS else "train"
