@@ -12,6 +12,7 @@ from retro_core.envs.webshop.products import Product, is_listed
 LOAD_SEED = 0
 RESULTS_PER_SEARCH = 50
 PRODUCTS_KEPT = 4096  # parsed products in memory, of a catalogue that may hold a million
+SEARCHES_KEPT = 512
 
 
 class ProductSource(Protocol):
@@ -34,6 +35,7 @@ class Catalogue:
         self._index = Bm25Index(self._documents(rng))
         self._rng_state = rng.getstate()
         self.product = lru_cache(PRODUCTS_KEPT)(self._read)
+        self.search = lru_cache(SEARCHES_KEPT)(self._search)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -53,15 +55,16 @@ class Catalogue:
         """What the product costs, in dollars: one fixed draw where the tag shows a range."""
         return self._prices[self._numbers[asin]]
 
-    def search(self, query: str) -> list[Product]:
-        """The best fifty products, best first."""
-        return [self.product(number) for number in self._index.search(query, RESULTS_PER_SEARCH)]
-
     def goal_rng(self) -> random.Random:
         """A generator in the state that the price draws left: official goals continue it."""
         rng = random.Random(LOAD_SEED)
         rng.setstate(self._rng_state)
         return rng
+
+    def _search(self, query: str) -> tuple[Product, ...]:
+        """The best fifty products, best first."""
+        found = self._index.search(query, RESULTS_PER_SEARCH)
+        return tuple(self.product(number) for number in found)
 
     def _read(self, number: int) -> Product:
         return self._source.product(self._places[number])

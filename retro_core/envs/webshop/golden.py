@@ -12,7 +12,8 @@ from retro_core.envs.webshop.catalogue import Catalogue
 from retro_core.envs.webshop.goals import Goal
 from retro_core.envs.webshop.nouns import NounFinder, approximate_nouns, noun_finder
 from retro_core.envs.webshop.official import load_official, official_goals
-from retro_core.envs.webshop.react_mode import Outcome, ReactSession
+from retro_core.envs.webshop.outcome import Outcome
+from retro_core.envs.webshop.react_mode import ReactSession
 from retro_core.envs.webshop.reward import Reward, purchase_reward
 
 Record = Mapping[str, Any]  # one entry of the golden file

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
+from importlib import import_module
 from importlib.metadata import distributions
 
 NounFinder = Callable[[str], tuple[str, ...]]
@@ -81,9 +82,7 @@ def _preference(model: str) -> tuple[int, str]:
 
 @cache
 def _spacy_nouns(model: str) -> NounFinder:
-    import spacy  # optional, and slow to load
-
-    tag = spacy.load(model)
+    tag = import_module("spacy").load(model)  # optional, and slow to load
 
     @lru_cache(maxsize=10_000)
     def nouns(name: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 from retro_core.envs.webshop.catalogue import Catalogue
 from retro_core.envs.webshop.goals import Goal
 from retro_core.envs.webshop.nouns import NounFinder
+from retro_core.envs.webshop.outcome import Outcome
 from retro_core.envs.webshop.pages import (
     BACK,
     BUY,
@@ -26,16 +27,6 @@ PRODUCTS_SHOWN = 3
 HIDDEN_TEXTS = 2  # pages after the first do not repeat the instruction
 
 PageKind = Literal["search", "results", "item", "sub", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an action led to. `understood` is False for "Invalid action!" and for idle clicks."""
-
-    observation: str
-    reward: float = 0.0
-    done: bool = False
-    understood: bool = True
 
 
 @dataclass(slots=True)
@@ -202,7 +193,7 @@ def _react_line(kind: str, text: str, *, chosen: bool) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """Turn written-out escapes (a backslash and a letter) into what they stand for, where that is possible."""
+    """Turn written-out escapes (a backslash and a letter) into the characters they mean."""
     if "\\" not in text:
         return text
     try:
