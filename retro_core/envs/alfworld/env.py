@@ -40,7 +40,7 @@ class AlfworldEnv:
             raise InvalidInput(f"Task {task.id} belongs to {task.environment!r}, not to alfworld.")
         play = self._play = Play(read_game(_problem_text(task)), self._wording(task))
         self._credited = 0.0
-        return first_observation(play.look(), task.goal), _info(play)
+        return first_observation(play.opening(), task.goal), _info(play)
 
     def step(self, action: str) -> Transition:
         """Act. What the game does not understand is answered by "Nothing happens."."""
@@ -56,7 +56,11 @@ class AlfworldEnv:
         style = self._put_style or task.payload.get("put_style", "move")
         if style not in ("move", "put"):
             raise InvalidInput(f"Task {task.id}: put_style is {style!r}, not 'move' or 'put'.")
-        return Wording(style, bool(task.payload.get("names_locations", False)))
+        return Wording(
+            put_style=style,
+            names_locations=bool(task.payload.get("names_locations", False)),
+            has_help=bool(task.payload.get("has_help", True)),
+        )
 
 
 def _problem_text(task: Task) -> str:

@@ -42,7 +42,7 @@ def _replay(problem: str, session: Record) -> Iterator[tuple[Record, Record]]:
     """Pair every record with what this engine answers; the goal comes from the recording."""
     play = Play(read_game(problem), Wording())
     goal = session["observation"].rpartition(GOAL_PREFIX)[2].removesuffix(".")
-    opening = first_observation(play.look(), goal)
+    opening = first_observation(play.opening(), goal)
     yield session, {"observation": opening, "admissible": list(play.admissible())}
     for step in session["steps"]:
         observation = play.act(step["action"])

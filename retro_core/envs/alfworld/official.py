@@ -15,7 +15,9 @@ from retro_core.types import Task
 
 GAME_FILE = "game.tw-pddl"
 _TRAJECTORY_FILE = "traj_data.json"
-_GOAL = re.compile(r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"Your task is to: (?P<goal>[^"]*?)\.?"')
+_GOAL = re.compile(
+    r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"Your task is to: (?P<goal>(?:[^"\\]|\\.)*?)\.?"'
+)
 
 
 def load_tasks(folder: Path | str) -> Iterator[Task]:
@@ -51,6 +53,7 @@ def _read_task(path: Path, root: Path) -> Task | None:
         "walkthrough": content.get("walkthrough") or [],
         "put_style": "put" if "in/on {r" in grammar else "move",
         "names_locations": "You arrive at {lend" in grammar,
+        "has_help": "help.feedback" in grammar,
     }
     goal = _goal(grammar, path)
     return Task(name, ENVIRONMENT, goal, _split(path), _task_type(path), payload)

@@ -56,11 +56,17 @@ class Play:
         """The share of goal conditions that hold."""
         return self._game.goal.fraction(self.facts)
 
-    def look(self) -> str:
-        """Describe what is in view."""
+    def opening(self) -> str:
+        """Describe the room as the game begins."""
+        if self._here():
+            return self._look()
+        return describe_room([receptacle.name for receptacle in self._game.receptacles])
+
+    def _look(self) -> str:
+        """Describe what stands here; away from every receptacle the games see nothing at all."""
         here = self._here()
         if not here:
-            return describe_room([receptacle.name for receptacle in self._game.receptacles])
+            return describe_room([])
         lying = sorted(o for o, place in self.facts["objectatlocation"] if place == self._location)
         beside = [o for o in lying for r in here if (o, r.id) in self._taken]
         names = [receptacle.name for receptacle in here]
@@ -75,9 +81,10 @@ class Play:
         return self._actions
 
     def _possible_actions(self) -> Iterator[tuple[str, Action]]:
-        yield "look", self.look
+        yield "look", self._look
         yield "inventory", self._inventory
-        yield "help", self._wording.help_text
+        if self._wording.has_help:
+            yield "help", self._wording.help_text
         for command, receptacle in self._game.go_commands[self._location].items():
             yield command, partial(self._go_to, receptacle)
         held = self._held()

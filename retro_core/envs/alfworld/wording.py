@@ -16,11 +16,13 @@ class Wording:
     """Which edition of the sentences a game speaks.
 
     `put_style` is "move" (`move X to Y`, AlfWorld 0.4) or "put" (`put X in/on Y`, before).
-    `names_locations` says that one arrives at "loc 3" instead of at the receptacle.
+    `names_locations` says that one arrives at "loc 3" instead of at the receptacle, `has_help`
+    that `help` is a command: the oldest games do the one and lack the other.
     """
 
     put_style: PutStyle = "move"
     names_locations: bool = False
+    has_help: bool = True
 
     def put_command(self, thing: str, receptacle: str) -> str:
         """The command that puts a thing down."""
@@ -36,14 +38,10 @@ class Wording:
 
     def help_text(self) -> str:
         """The list of commands that `help` answers with."""
-        put = (
-            ("move (object) to (receptacle):", "  ")
-            if self.put_style == "move"
-            else ("put (object) in/on (receptacle):", "   ")
-        )
-        put_line = f"  {put[0]}{put[1]}place an object in or on a receptacle"
+        put = "move (object) to" if self.put_style == "move" else "put (object) in/on"
         lines = [f"  {usage:<34}{meaning}" for usage, meaning in _COMMANDS_BEFORE_PUT]
-        lines += [put_line, *(f"  {usage:<34}{meaning}" for usage, meaning in _COMMANDS_AFTER_PUT)]
+        lines += [f"  {put} (receptacle):  place an object in or on a receptacle"]
+        lines += [f"  {usage:<34}{meaning}" for usage, meaning in _COMMANDS_AFTER_PUT]
         return "\n".join(["Available commands:", *lines, ""])
 
 
