@@ -36,7 +36,8 @@ def running(child: Service) -> Iterator[None]:
         service.wait_until_ready(child, process)
         yield
     finally:
-        service.stop(child, process)
+        service.ask_to_stop(child, process)
+        service.finish(child, process)
 
 
 @pytest.fixture(scope="session")

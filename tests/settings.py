@@ -17,7 +17,7 @@ if MARK not in os.environ:  # noqa: TID251
     os.environ[MARK] = os.environ["STUDIO_DATA_DIR"] = folder  # noqa: TID251
 
 from webapp.settings import *  # noqa: E402, F403
-from webapp.settings import DATABASES  # noqa: E402
+from webapp.settings import DATABASES, STATIC_ROOT  # noqa: E402
 
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}  # the folder is fresh
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for tests only
@@ -25,3 +25,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)

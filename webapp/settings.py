@@ -31,20 +31,28 @@ def _flag(name: str, default: bool) -> bool:
     return value in {"yes", "true", "1"}
 
 
-def _whole(name: str, default: int) -> int:
+def _whole(name: str, default: int, *, lowest: int = 1, highest: int = 65535) -> int:
     value = _text(name, str(default))
-    if not value.isdigit():
-        raise ImproperlyConfigured(f"{name}={value!r} must be a whole number.")
+    if not value.isdigit() or not lowest <= int(value) <= highest:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} must be a whole number from {lowest} to {highest}."
+        )
     return int(value)
+
+
+def _list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in _text(name, default).split(",") if part.strip()]
 
 
 DATA_DIR = Path(_text("STUDIO_DATA_DIR", str(BASE_DIR / "data"))).resolve()
 PLACES = Places(DATA_DIR)
 
 DEBUG = _flag("DJANGO_DEBUG", False)
+HOST = _text("HOST", "127.0.0.1")
 PORT = _whole("PORT", 8000)
-ALLOWED_HOSTS = _text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [o for o in _text("CSRF_TRUSTED_ORIGINS").split(",") if o]
+WEB_THREADS = _whole("WEB_THREADS", 8, highest=64)
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 SECRET_KEY = _text("DJANGO_SECRET_KEY") or PLACES.secret_key()
 
 INSTALLED_APPS = [
@@ -58,6 +66,7 @@ INSTALLED_APPS = [
     "template_partials",
     "django_rq",
     "webapp.accounts",
+    "webapp.system",
     "webapp.tasks",
     "webapp.experiments",
     "webapp.episodes",
@@ -91,15 +100,14 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        **dj_database_url.parse(
-            _url("DATABASE_URL", PLACES.database_url(), "postgres", "postgresql"),
-            conn_max_age=0,
-        ),
-        "OPTIONS": {"pool": {"min_size": 0, "max_size": 12, "timeout": 10}},
-    }
-}
+POSTGRES_BIN_DIR = _text("POSTGRES_BIN_DIR")
+VALKEY_BIN = _text("VALKEY_BIN")
+EMBEDDED_POSTGRES = not _text("DATABASE_URL")
+EMBEDDED_VALKEY = not _text("REDIS_URL")
+DATABASE_URL = _url("DATABASE_URL", PLACES.database_url(), "postgres", "postgresql")
+_DATABASE = dj_database_url.parse(DATABASE_URL, conn_max_age=0, conn_health_checks=True)
+_POOL = {"min_size": 0, "max_size": 12, "timeout": 10}
+DATABASES = {"default": {**_DATABASE, "OPTIONS": {**_DATABASE.get("OPTIONS", {}), "pool": _POOL}}}
 REDIS_URL = _url("REDIS_URL", PLACES.redis_url(), "redis", "rediss", "unix")
 RQ_QUEUES = {
     "episodes": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 6 * 3600},
@@ -112,6 +120,7 @@ ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
 ACTOR_MODEL = _text("ACTOR_MODEL", "household")
 OPENAI_API_KEY = _text("OPENAI_API_KEY")
 REFLECTOR_URL = _url("REFLECTOR_URL", LM_URL, "http", "https")
+EMBEDDED_LM = not (_text("ACTOR_BASE_URL") and _text("REFLECTOR_URL"))
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 LOGIN_URL = "accounts:sign_in"
@@ -129,4 +138,19 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# What the supervisor hands to its children: all that it was given, and what it decided itself.
+CHILD_ENVIRONMENT = {
+    **os.environ,
+    "DJANGO_SETTINGS_MODULE": _text("DJANGO_SETTINGS_MODULE", "webapp.settings"),
+    "STUDIO_DATA_DIR": str(DATA_DIR),
+    "PYTHONUNBUFFERED": "1",
+    "OMP_WAIT_POLICY": "passive",
+    "HF_HUB_OFFLINE": _text("HF_HUB_OFFLINE", "1"),
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}

@@ -12,9 +12,9 @@ from retro_core.errors import CannotStart
 from retro_core.supervisor import accounts
 from retro_core.supervisor.accounts import Account
 from retro_core.supervisor.places import Places
+from retro_core.supervisor.preflight import check_space
 from retro_core.supervisor.service import SHIM, Service
 
-NEEDED_BYTES = 300_000_000
 CLEAN_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 OLD_SERVER_LIMIT_S = 30.0
@@ -58,6 +58,7 @@ def make_cluster(folder: Path, bin_dir: Path, account: Account) -> None:
     if (folder / "PG_VERSION").exists():
         check_version(folder, bin_dir)
         return
+    folder.parent.mkdir(parents=True, exist_ok=True)
     check_space(folder.parent)
     fresh = folder.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -82,17 +83,6 @@ def check_version(folder: Path, bin_dir: Path) -> None:
         raise CannotStart(
             f"{folder} was made by PostgreSQL {theirs}, and this is {ours}. Point POSTGRES_BIN_DIR"
             f" at PostgreSQL {theirs} and export the data, or start anew with `make reset`."
-        )
-
-
-def check_space(folder: Path) -> None:
-    """A cluster that meets a full disk half way says less clearly what is wrong."""
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < NEEDED_BYTES:
-        raise CannotStart(
-            f"{folder} has {free / 1e6:.0f} MB free, and the database needs"
-            f" {NEEDED_BYTES / 1e6:.0f} MB. Free some space, or set STUDIO_DATA_DIR elsewhere."
         )
 
 

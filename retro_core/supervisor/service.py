@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +23,17 @@ def _always(pid: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one child needs. `ready` takes the child's process id."""
+    """What one child needs. `ready` takes the child's process id.
+
+    Children of a higher floor use those below, and are stopped before them.
+    """
 
     name: str
     command: tuple[str, ...]
     log: Path
     environment: Mapping[str, str]
+    folder: Path | None = None
+    floor: int = 0
     account: str = "same"
     ready: Callable[[int], bool] = _always
     ready_limit_s: float = 60.0
@@ -53,6 +59,7 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=subprocess.STDOUT,
             env=dict(service.environment),
+            cwd=service.folder,
             start_new_session=True,
         )
 
@@ -71,19 +78,38 @@ def wait_until_ready(service: Service, process: "subprocess.Popen[bytes]") -> No
         time.sleep(0.02)
 
 
-def stop(service: Service, process: "subprocess.Popen[bytes]") -> None:
-    """Ask the child to end, wait, and kill what is left of its session."""
+def ask_to_stop(service: Service, process: "subprocess.Popen[bytes]") -> None:
+    """Send the child its stop signal."""
     if process.poll() is None:
         process.send_signal(service.stop_signal)
-        try:
-            process.wait(service.stop_limit_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+
+
+def finish(service: Service, process: "subprocess.Popen[bytes]") -> bool:
+    """Wait for a child that was asked to stop, then kill what is left of its session.
+
+    True if it ended by itself.
+    """
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+        process.wait(service.stop_limit_s)
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    finally:
+        kill_session(process.pid)
+
+
+def kill_session(session: int) -> None:
+    """Kill the processes that a child left in the session that it was the leader of."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == session:
+            with suppress(ProcessLookupError):
+                os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
 def explain(service: Service) -> str:

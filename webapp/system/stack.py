@@ -1,0 +1,123 @@
+"""The children of `manage.py up`, as the settings describe them."""
+
+import http.client
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from retro_core.supervisor import binaries
+from retro_core.supervisor.postgres import postgres_service
+from retro_core.supervisor.service import Service
+from retro_core.supervisor.valkey import valkey_service
+
+FIRST_MODEL_LIMIT_S = 600.0
+PROGRAMS_FLOOR = 2
+LM_FLOOR = 1
+
+
+def stores() -> list[Service]:
+    """The database and the broker, where the settings name no others."""
+    children = []
+    if settings.EMBEDDED_POSTGRES:
+        bin_dir = binaries.postgres_bin_dir(settings.POSTGRES_BIN_DIR)
+        children.append(postgres_service(settings.PLACES, bin_dir))
+    if settings.EMBEDDED_VALKEY:
+        program = binaries.valkey_program(settings.VALKEY_BIN)
+        children.append(valkey_service(settings.PLACES, program))
+    return children
+
+
+def lm_server() -> list[Service]:
+    """The language model server, unless actor and reflector are both elsewhere."""
+    if not settings.EMBEDDED_LM:
+        return []
+    household = settings.BASE_DIR / "retro_core" / "actors" / "household"
+    built_in = ["--adapter", f"household={household}"] if household.is_dir() else []
+    words = [
+        *("--models-dir", str(settings.PLACES.models)),
+        *("--adapters-dir", str(settings.PLACES.adapters)),
+        *("--port", str(settings.LM_PORT)),
+        *built_in,
+    ]
+    return [
+        _program(
+            "LM server",
+            ["-m", "retro_core.serving", *words],
+            ready=partial(answers, "127.0.0.1", settings.LM_PORT, "/health"),
+            floor=LM_FLOOR,
+            orphan_signal=signal.SIGKILL,
+            ready_limit_s=FIRST_MODEL_LIMIT_S,
+        )
+    ]
+
+
+def workers() -> list[Service]:
+    """One worker for episodes and one for training."""
+    episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]
+    training = ["--worker-class", "workers.lifeline.LifelineWorker"]
+    return [_worker("episodes", episodes), _worker("training", training)]
+
+
+def web_server() -> Service:
+    """The web server. One process with threads: an idle page costs nothing."""
+    words = [
+        *("--worker-class", "gthread", "--threads", str(settings.WEB_THREADS)),
+        *("--bind", f"{_bracketed(settings.HOST)}:{settings.PORT}"),
+        *("--graceful-timeout", "3", "--no-control-socket"),
+    ]
+    return _program(
+        "Web server",
+        ["-m", "gunicorn", "webapp.wsgi", *words],
+        ready=partial(answers, settings.HOST, settings.PORT, "/static/"),
+        orphan_signal=signal.SIGTERM,
+    )
+
+
+def answers(host: str, port: int, path: str, pid: int) -> bool:
+    """Whether something at that port answers, without a server error."""
+    if host in {"0.0.0.0", "::"}:
+        host = "localhost"
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _worker(queue: str, words: list[str]) -> Service:
+    manage = str(settings.BASE_DIR / "manage.py")
+    return _program(
+        f"Worker {queue}",
+        [manage, "rqworker", queue, "--with-scheduler", *words],
+        orphan_signal=signal.SIGKILL,
+    )
+
+
+def _program(
+    name: str,
+    words: list[str],
+    *,
+    floor: int = PROGRAMS_FLOOR,
+    **rest: Any,  # Service's own fields
+) -> Service:
+    file_name = name.lower().replace(" ", "-")
+    return Service(
+        name=name,
+        command=(sys.executable, *words),
+        log=Path(settings.PLACES.logs) / f"{file_name}.log",
+        environment=settings.CHILD_ENVIRONMENT,
+        folder=settings.BASE_DIR,
+        floor=floor,
+        **rest,
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
