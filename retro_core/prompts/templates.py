@@ -27,9 +27,9 @@ def templated(messages: list[Message], template: ChatTemplate) -> str:
     return "\n\n".join(message.content for message in messages) + "\n"
 
 
-def stop_texts(template: ChatTemplate) -> list[str]:
+def stop_texts(template: ChatTemplate) -> tuple[str, ...]:
     """What ends the assistant's answer."""
-    return {"chatml": ["<|im_end|>"], "llama3": ["<|eot_id|>"], "none": []}[template]
+    return {"chatml": ("<|im_end|>",), "llama3": ("<|eot_id|>",), "none": ()}[template]
 
 
 def _llama3_header(role: str) -> str:

@@ -1,0 +1,123 @@
+"""Client of a text-generation-inference endpoint."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from json import JSONDecodeError
+from typing import Any, NoReturn
+
+import httpx2
+from huggingface_hub import InferenceClient, TextGenerationInputGrammarType
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    InferenceTimeoutError,
+    TextGenerationError,
+)
+
+from retro_core.config import EndpointConfig
+from retro_core.errors import EndpointRefused
+from retro_core.llm.chat import advice
+from retro_core.llm.reply import Reply, TemporaryFailure
+from retro_core.llm.retry import Sleep, asked_wait, insist, is_temporary
+from retro_core.types import Usage
+
+# The protocol's answer leaves prompt tokens out unless their log-probabilities are computed too,
+# which costs more than the count is worth: they are estimated.
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How text is sampled. `adapter` is empty for the base model, `stop` ends the text."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    adapter: str = ""
+    stop: tuple[str, ...] = ()
+
+
+class TgiClient:
+    """Generates text, with one of the endpoint's adapters. Safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str = "",
+        config: EndpointConfig | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.url = url
+        self.config = config or EndpointConfig()
+        self._sleep = sleep
+        # An explicit header: the library would send a model hub token of the user's otherwise.
+        headers = {"authorization": f"Bearer {api_key}" if api_key else "none"}
+        self._client = InferenceClient(
+            base_url=url, timeout=self.config.timeout_seconds, headers=headers
+        )
+
+    def generate(self, text: str, how: Generation, *, seed: int, grammar: str = "") -> Reply:
+        """Continue a text. `grammar` is a regular expression.
+
+        Raises EndpointUnavailable, EndpointRefused.
+        """
+        fields = _fields(how, seed, grammar)
+        reply = insist(
+            lambda: self._attempt(text, fields),
+            name=f"The reflector's endpoint {self.url}",
+            config=self.config,
+            seed=seed,
+            sleep=self._sleep,
+        )
+        return replace(reply, text=_without_stop(reply.text, how.stop))
+
+    def _attempt(self, text: str, fields: Mapping[str, Any]) -> Reply:
+        started = time.perf_counter()
+        try:
+            output = self._client.text_generation(
+                text, details=True, stream=False, return_full_text=False, **fields
+            )
+        except (TextGenerationError, HfHubHTTPError) as error:
+            self._refuse(error)
+        except InferenceTimeoutError as error:
+            raise TemporaryFailure("no answer in time") from error
+        except httpx2.TransportError as error:
+            raise TemporaryFailure(f"no connection: {error}") from error
+        except (JSONDecodeError, KeyError) as error:
+            raise TemporaryFailure(f"the answer is no generated text: {error!r}") from error
+        made = output.details.generated_tokens if output.details else 0
+        seconds = time.perf_counter() - started
+        return Reply(output.generated_text, Usage(len(text) // CHARACTERS_PER_TOKEN, made, seconds))
+
+    def _refuse(self, error: TextGenerationError | HfHubHTTPError) -> NoReturn:
+        """The protocol's own errors carry the HTTP error as their cause."""
+        http = error if isinstance(error, HfHubHTTPError) else error.__cause__
+        assert isinstance(http, HfHubHTTPError)
+        status = http.response.status_code
+        if is_temporary(status):
+            raise TemporaryFailure(str(error), asked_wait(http.response.headers)) from error
+        words = str(error).strip()
+        raise EndpointRefused(f"{self.url}: {words} {advice(status)}") from error
+
+
+def _fields(how: Generation, seed: int, grammar: str) -> dict[str, Any]:
+    sampled = how.temperature > 0
+    rule = TextGenerationInputGrammarType(type="regex", value=grammar) if grammar else None
+    return {
+        "adapter_id": how.adapter or None,
+        "do_sample": sampled,
+        "temperature": how.temperature if sampled else None,
+        "top_p": how.top_p if sampled and how.top_p < 1 else None,
+        "seed": seed,
+        "max_new_tokens": how.max_tokens,
+        "grammar": rule,
+        "stop": list(how.stop),
+    }
+
+
+def _without_stop(text: str, stop: Sequence[str]) -> str:
+    """Some servers of the protocol leave the stop text at the end."""
+    for ending in stop:
+        text = text.removesuffix(ending)
+    return text

@@ -1,0 +1,74 @@
+"""The replay buffer: reflections with ratings, and what training takes of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from retro_core.ratings import rating
+from retro_core.seeds import derived_seed
+from retro_core.types import Episode, RatedReflection, Reflection, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Two reflections to one task: `margin` is how much higher the chosen one is rated."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    margin: float
+
+
+def rated(task: Task, before: Episode, reflection: Reflection, after: Episode) -> RatedReflection:
+    """One item: the reflection between two trials of a task, rated by their returns."""
+    return RatedReflection(
+        task_id=task.id,
+        environment=task.environment,
+        trial=reflection.trial,
+        prompt=reflection.prompt,
+        text=reflection.text,
+        rating=rating(before.episode_return, after.episode_return),
+    )
+
+
+def positive(items: Iterable[RatedReflection]) -> list[RatedReflection]:
+    """The items that helped: what supervised fine-tuning imitates. Paper: ratings above 0."""
+    return [item for item in items if item.rating > 0]
+
+
+def split_by_task(
+    items: Sequence[RatedReflection], *, held_share: float, seed: int
+) -> tuple[list[RatedReflection], list[RatedReflection]]:
+    """Training and held-out items with no task in both.
+
+    Items of one task are too alike to stand on both sides. The split of a task depends on its id
+    and the seed alone, so that it stays when the buffer grows.
+    """
+    held = {
+        item.task_id
+        for item in items
+        if derived_seed(seed, item.environment, item.task_id) < held_share * 2**31
+    }
+    training = [item for item in items if item.task_id not in held]
+    return training, [item for item in items if item.task_id in held]
+
+
+def preferences(items: Sequence[RatedReflection]) -> list[Preference]:
+    """Every pair of differently rated reflections to the same prompt, higher rated one chosen."""
+    by_prompt: dict[tuple[str, str], list[RatedReflection]] = {}
+    for item in items:
+        by_prompt.setdefault((item.environment, item.prompt), []).append(item)
+    return [
+        Preference(better.prompt, better.text, worse.text, better.rating - worse.rating)
+        for group in by_prompt.values()
+        for better in group
+        for worse in group
+        if better.rating > worse.rating
+    ]
+
+
+def without_repeats(items: Iterable[RatedReflection]) -> list[RatedReflection]:
+    """The items with each (prompt, text) once, the first one kept."""
+    first: dict[tuple[str, str], RatedReflection] = {}
+    for item in items:
+        first.setdefault((item.prompt, item.text), item)
+    return list(first.values())
