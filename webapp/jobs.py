@@ -1,11 +1,15 @@
 """Jobs by path: the web floor queues work without importing what does it."""
 
+import logging
+
 import django_rq
 from django.db import transaction
-from rq.job import Job
+from redis.exceptions import RedisError
 
 PLAY_EXPERIMENT = "workers.episodes.play_experiment"
 EPISODES = "episodes"
+
+log = logging.getLogger(__name__)
 
 
 def queue_play(experiment_id: int) -> None:
@@ -13,18 +17,27 @@ def queue_play(experiment_id: int) -> None:
 
     If the broker is away the commit still stands: upkeep asks again within a minute.
     """
-    transaction.on_commit(lambda: _enqueue_play(experiment_id), robust=True)
+    transaction.on_commit(lambda: _enqueue_play(experiment_id))
+
+
+def queue_play_once(experiment_id: int) -> None:
+    """The same, unless such a job waits already."""
+    if experiment_id not in waiting_plays():
+        queue_play(experiment_id)
 
 
 def waiting_plays() -> list[int]:
-    """The experiments whose jobs wait in the queue, first in line first."""
-    jobs = django_rq.get_queue(EPISODES).get_jobs()
-    return [_experiment_of(job) for job in jobs if job.func_name == PLAY_EXPERIMENT]
-
-
-def _experiment_of(job: Job) -> int:
-    return int(job.args[0])
+    """The experiments whose jobs wait in the queue, first in line first; none if it is away."""
+    try:
+        waiting = django_rq.get_queue(EPISODES).get_jobs()
+    except RedisError as error:
+        log.warning("The broker is away: %s", error)
+        return []
+    return [int(job.args[0]) for job in waiting if job.func_name == PLAY_EXPERIMENT]
 
 
 def _enqueue_play(experiment_id: int) -> None:
-    django_rq.get_queue(EPISODES).enqueue(PLAY_EXPERIMENT, experiment_id, result_ttl=60)
+    try:
+        django_rq.get_queue(EPISODES).enqueue(PLAY_EXPERIMENT, experiment_id, result_ttl=60)
+    except RedisError as error:
+        log.warning("Experiment %s is queued later, the broker is away: %s", experiment_id, error)

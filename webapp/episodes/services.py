@@ -37,6 +37,17 @@ def record_episode(row: ExperimentTask, episode: types.Episode) -> bool:
         return is_new
 
 
+@transaction.atomic
+def fail_task(row: ExperimentTask, reason: str) -> bool:
+    """Mark an open task that cannot be played; no episode is recorded for it."""
+    still_open = ExperimentTask.objects.filter(pk=row.pk, state=ExperimentTask.State.OPEN)
+    failed = still_open.update(
+        state=ExperimentTask.State.FAILED, error=storable(reason), live_trial=0, live_step=0
+    )
+    Experiment.objects.filter(pk=row.experiment_id).update(tasks_failed=F("tasks_failed") + failed)
+    return bool(failed)
+
+
 def record_reflection(
     row: ExperimentTask, written: types.Reflection, *, repeat_share: float
 ) -> bool:

@@ -42,6 +42,11 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
         running = self.filter(pk=pk, status=Experiment.Status.RUNNING)
         return bool(running.update(status=Experiment.Status.PAUSED, status_message=message))
 
+    def fail_with(self, pk: int, message: str) -> bool:
+        """It cannot be played as it is; the message says why."""
+        running = self.filter(pk=pk, status=Experiment.Status.RUNNING)
+        return bool(running.update(status=Experiment.Status.FAILED, status_message=message))
+
     def finish_played(self, pk: int) -> bool:
         """End it if no task is open any more."""
         open_tasks = ExperimentTask.objects.filter(

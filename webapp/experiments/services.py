@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -26,17 +27,23 @@ SAMPLE_METHODS: tuple[Method, ...] = ("reflexion", "resample")
 
 
 @transaction.atomic
-def create_experiment(
+def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     *,
     name: str,
     task_set: TaskSet,
     config: ExperimentConfig,
     owner: User | None = None,
     notes: str = "",
+    actor_model: str = "",
+    reflector_model: str = "",
     adapter: str = "",
     concurrency: int = 4,
 ) -> Experiment:
-    """Store a draft with a row for each task. Raises InvalidInput."""
+    """Store a draft with a row for each task. Raises InvalidInput.
+
+    An empty `actor_model` is the one of the settings; an empty `adapter` is the base reflector.
+    `reflector_model` is needed only where reflections are asked for over the OpenAI protocol.
+    """
     if Experiment.objects.filter(name=name).exists():
         raise InvalidInput(f"There is an experiment named {name!r} already.")
     task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
@@ -50,8 +57,8 @@ def create_experiment(
         task_set=task_set,
         environment=task_set.environment,
         method=config.method,
-        actor_model=settings.ACTOR_MODEL,
-        reflector_model=settings.REFLECTOR_URL if reflects else "",
+        actor_model=actor_model or settings.ACTOR_MODEL,
+        reflector_model=reflector_model if reflects else "",
         adapter=adapter if reflects else "",
         trials=config.trials,
         seed=config.seed,
@@ -130,6 +137,20 @@ def delete(experiment_id: int) -> bool:
     at_rest = Experiment.objects.exclude(status__in=[Status.QUEUED, Status.RUNNING])
     deleted, _ = at_rest.filter(pk=experiment_id).delete()
     return bool(deleted)
+
+
+def clone_values(experiment: Experiment) -> dict[str, Any]:
+    """The arguments of `create_experiment` for another like it, under a free name."""
+    return {
+        "name": free_name(experiment.name),
+        "task_set": experiment.task_set,
+        "config": config_of(experiment),
+        "notes": experiment.notes,
+        "actor_model": experiment.actor_model,
+        "reflector_model": experiment.reflector_model,
+        "adapter": experiment.adapter,
+        "concurrency": experiment.concurrency,
+    }
 
 
 def free_name(name: str) -> str:

@@ -1,0 +1,62 @@
+"""From an experiment's row and the settings to the environment, the actor and the reflector."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from retro_core.actors.base import Actor
+from retro_core.actors.chat import ChatActor
+from retro_core.config import WRITES_REFLECTIONS, ActorConfig, EndpointConfig, ExperimentConfig
+from retro_core.envs.base import EnvFactory, env_spec
+from retro_core.errors import InvalidInput
+from retro_core.llm.chat import ChatClient
+from retro_core.llm.tgi import TgiClient
+from retro_core.prompts.texts import PromptSet, load_prompts
+from retro_core.reflectors.base import Reflector
+from retro_core.reflectors.chat import ChatReflector
+from retro_core.reflectors.tgi import TgiReflector
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import config_of
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What playing needs; everything but the environments is shared by the players."""
+
+    create_env: EnvFactory
+    actor: Actor
+    reflector: Reflector | None
+    config: ExperimentConfig
+    prompts: PromptSet
+
+
+def build(experiment: Experiment) -> Parts:
+    """Raises InvalidInput if the stored configuration cannot be played."""
+    spec = env_spec(experiment.environment)
+    config = config_of(experiment)
+    prompts = load_prompts(spec.prompt_folder)
+    actor = ChatActor(_actor_client(experiment, config.actor), config.actor, prompts)
+    reflector = _reflector(experiment, config) if config.method in WRITES_REFLECTIONS else None
+    return Parts(spec.create, actor, reflector, config, prompts)
+
+
+def _actor_client(experiment: Experiment, config: ActorConfig) -> ChatClient:
+    chosen = config.choice_normalisation
+    return ChatClient(
+        settings.ACTOR_BASE_URL,
+        experiment.actor_model or settings.ACTOR_MODEL,
+        api_key=settings.OPENAI_API_KEY,
+        config=EndpointConfig(),
+        extra={"choice_normalisation": chosen} if chosen else None,
+    )
+
+
+def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector:
+    adapter = experiment.adapter
+    if config.reflection.protocol == "tgi":
+        return TgiReflector(TgiClient(settings.REFLECTOR_URL), config.reflection, adapter)
+    model = adapter or experiment.reflector_model
+    if not model:
+        raise InvalidInput("Over the OpenAI protocol the reflector's model must be named.")
+    client = ChatClient(f"{settings.REFLECTOR_URL}/v1", model)
+    return ChatReflector(client, config.reflection, adapter)

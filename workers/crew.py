@@ -1,0 +1,131 @@
+"""The players of one job: threads that claim tasks, and the loop that keeps their leases."""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from retro_core.errors import EndpointRefused, EndpointUnavailable
+from webapp import jobs
+from webapp.episodes.services import fail_task
+from webapp.experiments import models
+from webapp.experiments.models import Experiment, ExperimentTask
+from workers.build import Parts
+from workers.database import insist
+from workers.playing import HeldTask, play_task
+from workers.upkeep import UPKEEP_SECONDS, take_up_lost_work
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+TURN_SECONDS = 60.0  # then experiments that wait in the queue get their turn
+LONGEST_TURN_SECONDS = 1800.0  # well below the time limit of a job
+
+
+class Crew:
+    """Plays one experiment until no task is free, somebody stops it, or its turn is over."""
+
+    def __init__(self, experiment: Experiment, parts: Parts) -> None:
+        self.experiment = experiment
+        self.parts = parts
+        self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.stop = threading.Event()
+        self._turn_over = threading.Event()
+        self._held: dict[int, HeldTask] = {}
+        self._began = self._upkeep_done = time.monotonic()
+
+    def play(self) -> None:
+        """Run the players; what one of them raises is raised here, after all have ended."""
+        size = max(self.experiment.concurrency, 1)
+        with ThreadPoolExecutor(size, thread_name_prefix="player") as pool:
+            players = [pool.submit(self._claim_and_play) for _ in range(size)]
+            try:
+                self._watch(players)
+            finally:
+                self.stop.set()
+        for player in players:
+            player.result()
+
+    def _watch(self, players: "list[Future[None]]") -> None:
+        while wait(players, timeout=TICK_SECONDS).not_done:
+            try:
+                self._tick()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("Leases of %s not renewed: %s", self.experiment, error)
+            finally:
+                connection.close()
+
+    def _claim_and_play(self) -> None:
+        """One player: claim, play, give back, until there is nothing more to do."""
+        try:
+            while self._may_go_on(True):
+                row = insist(self._claim)
+                if row is None:
+                    return
+                self._play(row)
+        except BaseException:
+            self.stop.set()
+            raise
+
+    def _claim(self) -> ExperimentTask | None:
+        return ExperimentTask.objects.claim(self.experiment.pk, self.holder)
+
+    def _play(self, row: ExperimentTask) -> None:
+        if row.unfinished_claims > models.MAX_UNFINISHED_CLAIMS:
+            times = row.unfinished_claims - 1
+            insist(lambda: fail_task(row, f"It ended its worker {times} times; see the log."))
+            return
+        held = self._held[row.pk] = HeldTask(row)
+        try:
+            play_task(held, self.parts, self._may_go_on)
+        except (EndpointUnavailable, EndpointRefused) as error:
+            self._pause(str(error))
+        finally:
+            del self._held[row.pk]
+        # An unexpected error skips this: the lease runs out, the claim counts as unfinished.
+        insist(lambda: ExperimentTask.objects.release(row.pk, self.holder))
+
+    def _pause(self, message: str) -> None:
+        self.stop.set()
+        advice = f"{message} Mend it, then resume: nothing recorded is lost."
+        insist(lambda: Experiment.objects.pause_with(self.experiment.pk, advice))
+
+    def _may_go_on(self, between_trials: bool) -> bool:
+        return not self.stop.is_set() and not (between_trials and self._turn_over.is_set())
+
+    def _tick(self) -> None:
+        """Once a second: notice a pause, renew the leases, show what is under way."""
+        status = Experiment.objects.filter(pk=self.experiment.pk).values_list("status", flat=True)
+        if status.first() != Experiment.Status.RUNNING:
+            self.stop.set()
+        self._renew()
+        now = time.monotonic()
+        if now - self._upkeep_done > UPKEEP_SECONDS:
+            self._upkeep_done = now
+            take_up_lost_work()
+            self._end_turn(now - self._began)
+
+    def _renew(self) -> None:
+        """One quick transaction: these writes may be lost in a crash, so they need no flush."""
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+            for held in list(self._held.values()):
+                mine = ExperimentTask.objects.filter(pk=held.row.pk, lease_holder=self.holder)
+                held.lost = not mine.update(
+                    lease_expires_at=timezone.now() + models.LEASE,
+                    live_trial=held.trial,
+                    live_step=held.step,
+                    live_action=held.action[:200],
+                )
+
+    def _end_turn(self, seconds: float) -> None:
+        others = {pk for pk in jobs.waiting_plays() if pk != self.experiment.pk}
+        if seconds > LONGEST_TURN_SECONDS or (others and seconds > TURN_SECONDS):
+            self._turn_over.set()

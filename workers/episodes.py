@@ -1,0 +1,60 @@
+"""The job that plays an experiment. It can be queued twice, run beside others, and be killed."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from retro_core.errors import InvalidInput
+from webapp import jobs
+from webapp.experiments.models import Experiment, ExperimentTask
+from workers.build import build
+from workers.crew import Crew
+from workers.database import insist
+
+STOP_SIGNAL = signal.SIGUSR1
+
+
+def play_experiment(experiment_id: int) -> None:
+    """Play the experiment's free tasks; nothing happens if it is not to be played."""
+    if not insist(lambda: Experiment.objects.begin(experiment_id)):
+        return
+    experiment = insist(lambda: Experiment.objects.get(pk=experiment_id))
+    try:
+        parts = build(experiment)
+    except InvalidInput as error:
+        reason = str(error)
+        insist(lambda: Experiment.objects.fail_with(experiment_id, reason))
+        return
+    invite(experiment_id)
+    crew = Crew(experiment, parts)
+    with _stopped_by_signal(crew.stop.set):
+        crew.play()
+    if not insist(lambda: Experiment.objects.finish_played(experiment_id)):
+        invite(experiment_id)
+
+
+def invite(experiment_id: int) -> None:
+    """Queue one more job while tasks are free: another worker joins, or this one goes on later."""
+    if insist(lambda: _has_free_tasks(experiment_id)):
+        insist(lambda: jobs.queue_play_once(experiment_id))
+
+
+def _has_free_tasks(experiment_id: int) -> bool:
+    running = Experiment.Status.RUNNING
+    free = ExperimentTask.objects.claimable()
+    return free.filter(experiment=experiment_id, experiment__status=running).exists()
+
+
+@contextmanager
+def _stopped_by_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """A worker that is asked to stop tells its job so."""
+
+    def on_signal(signum: int, frame: FrameType | None) -> None:
+        stop()
+
+    before = signal.signal(STOP_SIGNAL, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(STOP_SIGNAL, before)
