@@ -1,0 +1,94 @@
+"""Starts the LM server: python -m retro_core.serving --models-dir DIR."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+import uvicorn
+
+from retro_core.errors import InvalidInput
+from retro_core.serving.app import make_app
+from retro_core.serving.base_model import MODEL_NAME, ensure_base_model
+from retro_core.serving.engine import Limits
+from retro_core.serving.service import LmService
+
+GRACE_SECONDS = 10
+DEFAULTS = Limits()
+log = logging.getLogger("retro_core.serving")
+
+
+def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m retro_core.serving", description=__doc__)
+    parser.add_argument("--models-dir", type=Path, required=True, help="converted models live here")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8070)
+    parser.add_argument("--uds", help="serve on this unix socket instead of a port")
+    parser.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument(
+        "--adapters-dir", type=Path, help="adapters loaded over HTTP must lie in this folder"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="0: one per core")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--max-total-tokens", type=int, default=DEFAULTS.max_total)
+    parser.add_argument("--max-queue", type=int, default=DEFAULTS.max_queue_requests)
+    parser.add_argument("--cache-mebibytes", type=int, default=DEFAULTS.cache_mebibytes)
+    return parser.parse_args(arguments)
+
+
+def make_service(options: argparse.Namespace) -> LmService:
+    """Convert the base model where needed, load it and the adapters."""
+    folder = ensure_base_model(options.models_dir, progress=log.info)
+    limits = Limits(
+        max_total=options.max_total_tokens,
+        max_queue_requests=options.max_queue,
+        cache_mebibytes=options.cache_mebibytes,
+    )
+    service = LmService(folder, limits, device=options.device, dtype=options.dtype)
+    for pair in options.adapter:
+        name, _, path = pair.partition("=")
+        adapter = service.load_adapter(name, Path(path))
+        log.info("Adapter %s loaded: rank %d, sha256 %s", name, adapter.rank, adapter.sha256)
+    return service
+
+
+class Server(uvicorn.Server):
+    """Says once, in one line, that it is ready."""
+
+    address = ""
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Listen, then tell."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            log.info("Ready: %s at %s", MODEL_NAME, self.address)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = read_arguments()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        service = make_service(options)
+    except InvalidInput as error:
+        raise SystemExit(str(error)) from error
+    app = make_app(service, adapters_dir=options.adapters_dir)
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        uds=options.uds,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config)
+    server.address = options.uds or f"http://{options.host}:{options.port}"
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Scores candidate strings exactly: one pass over the trie of their tokens."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Normalisation = Literal["sum", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trie:
+    """The distinct token prefixes of all candidates, in the order they are packed.
+
+    `parents[i]` is the node before node i, or -1 for the end of the prompt. `paths[c]` are the
+    nodes of candidate c. The last token of every candidate (the end of the turn) is predicted
+    but never read, so it has no node.
+    """
+
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+    depths: tuple[int, ...]
+    paths: tuple[tuple[int, ...], ...]
+    candidates: tuple[tuple[int, ...], ...]
+
+
+def build_trie(candidates: Sequence[Sequence[int]]) -> Trie:
+    """Merge candidates (token ids, each ending with the end-of-turn token) into a trie."""
+    tokens: list[int] = []
+    parents: list[int] = []
+    depths: list[int] = []
+    known: dict[tuple[int, int], int] = {}
+    paths = []
+    for candidate in candidates:
+        parent, path = -1, []
+        for depth, token in enumerate(candidate[:-1]):
+            if (parent, token) not in known:
+                known[parent, token] = len(tokens)
+                tokens.append(token)
+                parents.append(parent)
+                depths.append(depth)
+            parent = known[parent, token]
+            path.append(parent)
+        paths.append(tuple(path))
+    held = tuple(tuple(candidate) for candidate in candidates)
+    return Trie(tuple(tokens), tuple(parents), tuple(depths), tuple(paths), held)
+
+
+def tree_mask(trie: Trie, *, past: int, suffix: int) -> Tensor:
+    """Say which tokens each packed token may look at.
+
+    The packed tokens are `suffix` plain tokens that end the prompt, then the trie's nodes.
+    Shape: (suffix + nodes, past + suffix + nodes), boolean.
+    """
+    nodes = len(trie.tokens)
+    base = past + suffix
+    mask = torch.zeros(suffix + nodes, base + nodes, dtype=torch.bool)
+    mask[:suffix, :base] = torch.ones(suffix, base, dtype=torch.bool).tril(past)
+    mask[suffix:, :base] = True
+    for node, parent in enumerate(trie.parents):
+        row = suffix + node
+        if parent >= 0:
+            mask[row, base:] = mask[suffix + parent, base:]
+        mask[row, base + node] = True
+    return mask
+
+
+def token_logprobs(trie: Trie, logprobs: Tensor) -> list[list[float]]:
+    """Pick every candidate's token log-probabilities, in nats.
+
+    `logprobs` (1 + nodes, vocabulary): the row after the prompt, then one row per node.
+    """
+    rows, columns = [], []
+    for candidate, path in zip(trie.candidates, trie.paths, strict=True):
+        rows += [0, *(node + 1 for node in path)]
+        columns += candidate
+    picked = logprobs[torch.tensor(rows), torch.tensor(columns)].tolist()
+    result, start = [], 0
+    for candidate in trie.candidates:
+        result.append(picked[start : start + len(candidate)])
+        start += len(candidate)
+    return result
+
+
+def score(logprobs: Sequence[float], normalisation: Normalisation) -> float:
+    """Give a candidate's score: the sum, or the mean over its tokens."""
+    total = sum(logprobs)
+    return total / len(logprobs) if normalisation == "mean" else total
+
+
+def choose(scores: Sequence[float], *, temperature: float, seed: int) -> int:
+    """Take the best candidate at temperature 0, else sample from the softmax over all scores."""
+    if temperature == 0:
+        return max(range(len(scores)), key=scores.__getitem__)
+    best = max(scores)
+    weights = [math.exp((value - best) / temperature) for value in scores]
+    return random.Random(seed).choices(range(len(scores)), weights)[0]

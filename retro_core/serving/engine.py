@@ -1,0 +1,259 @@
+"""Runs all requests on one thread: continuous batching, chunked prompts, shared prefixes."""
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+
+from retro_core.serving.jobs import Abandoned, Choosing, Generation, Job
+from retro_core.serving.live import Live, LiveChoosing, LiveGeneration
+from retro_core.serving.llama import Llama
+from retro_core.serving.prefix_cache import PrefixCache
+from retro_core.serving.problems import NotServing, Overloaded
+from retro_core.serving.text import TextCodec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the server. Tokens unless the name says otherwise."""
+
+    max_total: int = 8192
+    max_choice: int = 1024
+    max_queue_requests: int = 128
+    max_active_requests: int = 16
+    max_active_tokens: int = 24_576
+    pass_tokens: int = 512
+    logit_rows: int = 256
+    cache_mebibytes: int = 1024
+
+
+@dataclass(slots=True)
+class Turn:
+    """One sequence's share of a pass: `rows` are the rows, within its span, to read."""
+
+    live: Live
+    count: int
+    start: int
+    rows: list[int]
+
+
+class Engine:
+    """Takes jobs from any thread; computes on its own."""
+
+    def __init__(self, model: Llama, codec: TextCodec, limits: Limits) -> None:
+        self.model, self.codec, self.limits = model, codec, limits
+        self.cache = PrefixCache(limits.cache_mebibytes)
+        self.prompt_tokens = 0
+        self.generated_tokens = 0
+        self.active: list[Live] = []
+        self.waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._forgotten: list[str] = []
+        self._thread = threading.Thread(target=self._loop, name="engine")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine can still take work."""
+        return self._thread.is_alive() and not self._stopping
+
+    def submit(self, *jobs: Job) -> None:
+        """Queue jobs together. Raises Overloaded where they do not all fit the queue."""
+        with self._changed:
+            if not self.alive:
+                raise NotServing("the server is stopping")
+            if len(self.waiting) + len(jobs) > self.limits.max_queue_requests:
+                raise Overloaded("Model is overloaded")
+            self.waiting.extend(jobs)
+            self._changed.notify()
+
+    def forget_adapter(self, key: str) -> None:
+        """Drop what the prefix cache keeps for an adapter's weights."""
+        with self._changed:
+            self._forgotten.append(key)
+
+    def stop(self) -> None:
+        """Abandon what is left and end the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @torch.inference_mode()
+    def _loop(self) -> None:
+        try:
+            while self._await_work():
+                self._step()
+        finally:
+            self._stopping = True
+            self._abandon()
+
+    def _await_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self.waiting or self.active or self._stopping)
+            return not self._stopping
+
+    def _abandon(self) -> None:
+        with self._changed:
+            jobs = [live.job for live in self.active] + list(self.waiting)
+            self.waiting.clear()
+        for job in jobs:
+            job.deliver(Abandoned("the server is stopping"))
+
+    def _step(self) -> None:
+        self._admit()
+        turns = self._plan()
+        if turns:
+            self._run(turns)
+
+    def _admit(self) -> None:
+        """Drop what was cancelled, then start waiting jobs while there is room."""
+        self.active = [live for live in self.active if not live.job.cancelled]
+        with self._changed:
+            for key in self._forgotten:
+                self.cache.forget(key)
+            self._forgotten.clear()
+            alive = [job for job in self.waiting if not job.cancelled]
+            self.waiting.clear()
+            self.waiting.extend(alive)
+            started: list[Job] = []
+            room = self.limits.max_active_tokens - sum(_size(live.job) for live in self.active)
+            while (
+                self.waiting and len(self.active) + len(started) < self.limits.max_active_requests
+            ):
+                size = _size(self.waiting[0])
+                if size > room and (self.active or started):
+                    break
+                room -= size
+                started.append(self.waiting.popleft())
+        self.active += [self._live(job) for job in started]
+
+    def _live(self, job: Job) -> Live:
+        buffer = self.model.new_buffer(0)
+        if isinstance(job.work, Generation):
+            return LiveGeneration(job, job.work, buffer, self.codec)
+        return LiveChoosing(job, job.work, buffer)
+
+    def _plan(self) -> list[Turn]:
+        """Choose what runs in the next pass: every decoding sequence, then prompts in order."""
+        ready = [live for live in self.active if live.buffer.length and live.remaining == 1]
+        chosen = [(live, 1) for live in ready]
+        budget = self.limits.pass_tokens - len(ready)
+        for live in self.active:
+            if budget <= 0:
+                break
+            if live in ready or self._should_wait(live, [other for other, _ in chosen]):
+                continue
+            self._restore(live)
+            count = _share(live, budget)
+            if count:
+                chosen.append((live, count))
+                budget -= count
+        chosen.sort(key=lambda pair: id(pair[0].lora))
+        return self._placed(chosen)
+
+    def _placed(self, chosen: list[tuple[Live, int]]) -> list[Turn]:
+        turns, start = [], 0
+        for live, count in chosen:
+            turns.append(Turn(live, count, start, live.result_rows(count)))
+            start += count
+        return turns
+
+    def _should_wait(self, live: Live, chosen: list[Live]) -> bool:
+        """A prompt that shares a long start with one being computed waits for the cache."""
+        if live.buffer.length or live.reads_every_row:
+            return False
+        known = self.cache.known(_key(live), live.tokens)
+        return any(
+            _key(other) == _key(live)
+            and other.remaining > 1
+            and _common_length(other.tokens, live.tokens) - known >= SHARED_START_TOKENS
+            for other in chosen
+        )
+
+    def _restore(self, live: Live) -> None:
+        if live.buffer.length or live.reads_every_row:
+            return
+        live.buffer.reserve(live.remaining)
+        live.job.cached_tokens = self.cache.restore(_key(live), live.tokens[:-1], live.buffer)
+
+    def _run(self, turns: list[Turn]) -> None:
+        spans = []
+        for turn in turns:
+            spans.append(turn.live.span(turn.count))
+            turn.live.buffer.reserve(turn.count)
+        hidden = self.model.forward(spans)
+        self.prompt_tokens += sum(turn.count for turn in turns if turn.count > 1)
+        self._read(turns, hidden)
+        for turn in turns:
+            self._after(turn)
+        self.active = [live for live in self.active if not live.done]
+
+    def _read(self, turns: list[Turn], hidden: torch.Tensor) -> None:
+        """Compute logits for the rows asked for, a bounded number of rows at a time."""
+        for group in _groups([turn for turn in turns if turn.rows], self.limits.logit_rows):
+            rows = [turn.start + row for turn in group for row in turn.rows]
+            logits = self.model.logits(hidden[rows]).cpu()
+            start = 0
+            for turn in group:
+                turn.live.take(logits[start : start + len(turn.rows)])
+                start += len(turn.rows)
+
+    def _after(self, turn: Turn) -> None:
+        live = turn.live
+        if turn.rows:
+            self.generated_tokens += 1
+        prompt_just_done = turn.count > 1 and bool(turn.rows) and not live.done
+        if live.done or prompt_just_done:
+            self.cache.store(_key(live), live.tokens[: live.buffer.length], live.buffer)
+
+
+SHARED_START_TOKENS = 64
+
+
+def _key(live: Live) -> str:
+    adapter = live.job.work.adapter
+    return adapter.sha256 if adapter else ""
+
+
+def _size(job: Job) -> int:
+    work = job.work
+    if isinstance(work, Choosing):
+        return len(work.prompt) + sum(map(len, work.candidates))
+    return len(work.prompt) + work.max_new_tokens
+
+
+def _share(live: Live, budget: int) -> int:
+    """How many tokens a sequence runs in this pass. A trie is never cut, even over budget."""
+    if live.remaining <= budget:
+        return live.remaining
+    if isinstance(live, LiveGeneration):
+        return budget
+    prompt_left = len(live.tokens) - live.buffer.length - 1
+    return min(prompt_left, budget) if prompt_left else live.remaining
+
+
+def _common_length(first: list[int], second: list[int]) -> int:
+    for index, (own, other) in enumerate(zip(first, second, strict=False)):
+        if own != other:
+            return index
+    return min(len(first), len(second))
+
+
+def _groups(turns: list[Turn], max_rows: int) -> list[list[Turn]]:
+    groups: list[list[Turn]] = []
+    for turn in turns:
+        if groups and sum(len(t.rows) for t in groups[-1]) + len(turn.rows) <= max_rows:
+            groups[-1].append(turn)
+        else:
+            groups.append([turn])
+    return groups

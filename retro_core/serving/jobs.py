@@ -1,0 +1,92 @@
+"""What the engine is asked, and the events it answers with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from retro_core.serving.adapters import Adapter
+from retro_core.serving.choices import Normalisation
+from retro_core.serving.grammar import Constraint
+from retro_core.serving.sampling import Sampling
+
+FinishReason = Literal["length", "eos_token", "stop_sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Write up to `max_new_tokens` after the prompt (token ids)."""
+
+    prompt: list[int]
+    adapter: Adapter | None
+    max_new_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
+    top_tokens: int = 0
+    prompt_logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """Score `candidates` (token ids, each with its end-of-turn token) after the prompt."""
+
+    prompt: list[int]
+    adapter: Adapter | None
+    candidates: list[list[int]]
+    temperature: float = 0.0
+    seed: int = 0
+    normalisation: Normalisation = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptScored:
+    """The prompt's token log-probabilities in nats; the first token has none."""
+
+    logprobs: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMade:
+    """One generated token, the text it completes, and its log-probability in nats."""
+
+    id: int
+    piece: str
+    logprob: float
+    top: list[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a generation. `tail` is text that was held back for want of more bytes."""
+
+    reason: FinishReason
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The answer to Choosing: the index taken, and every candidate's token log-probabilities."""
+
+    index: int
+    logprobs: list[list[float]]
+    scores: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The engine stopped before the job was done."""
+
+    reason: str
+
+
+Event = PromptScored | TokenMade | Finished | Chosen | Abandoned
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request under way. `deliver` is called on the engine's thread."""
+
+    work: Generation | Choosing
+    deliver: Callable[[Event], None]
+    cancelled: bool = False
+    cached_tokens: int = field(default=0)

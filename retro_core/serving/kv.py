@@ -1,0 +1,68 @@
+"""The keys and values of one sequence, in one contiguous buffer that grows."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+GROWTH_TOKENS = 256
+
+
+@dataclass(slots=True)
+class KvBuffer:
+    """Keys and values of `length` tokens. Shape: (layers, 2, kv heads, capacity, head dim)."""
+
+    states: Tensor
+    length: int = 0
+
+    @classmethod
+    def empty(
+        cls, shape: tuple[int, int, int, int, int], dtype: torch.dtype, device: torch.device
+    ) -> "KvBuffer":
+        """Reserve room without filling it."""
+        return cls(torch.empty(shape, dtype=dtype, device=device))
+
+    @property
+    def capacity(self) -> int:
+        """How many tokens fit before the buffer must grow."""
+        return self.states.shape[3]
+
+    def reserve(self, tokens: int) -> None:
+        """Make room for `tokens` more, keeping what is there."""
+        needed = self.length + tokens
+        if needed <= self.capacity:
+            return
+        shape = list(self.states.shape)
+        shape[3] = -(-needed // GROWTH_TOKENS) * GROWTH_TOKENS
+        grown = torch.empty(shape, dtype=self.states.dtype, device=self.states.device)
+        grown[:, :, :, : self.length] = self.states[:, :, :, : self.length]
+        self.states = grown
+
+    def extended(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write a layer's new keys and values (n, kv heads, d); return all of that layer.
+
+        Results have shape (kv heads, length + n, d). `length` itself is moved by the caller,
+        after the last layer.
+        """
+        stop = self.length + keys.shape[0]
+        own = self.states[layer]
+        own[0, :, self.length : stop] = keys.transpose(0, 1)
+        own[1, :, self.length : stop] = values.transpose(0, 1)
+        return own[0, :, :stop], own[1, :, :stop]
+
+    def load(self, segment: Tensor) -> None:
+        """Append a stored segment (layers, 2, kv heads, n, d)."""
+        count = segment.shape[3]
+        self.reserve(count)
+        self.states[:, :, :, self.length : self.length + count] = segment
+        self.length += count
+
+    def segment(self, start: int, stop: int) -> Tensor:
+        """Copy tokens start..stop out, for the prefix cache."""
+        return self.states[:, :, :, start:stop].clone()
+
+    def keep(self, slots: list[int], base: int) -> None:
+        """After a tree pass, keep the first `base` tokens and then those at `slots`."""
+        chosen = torch.tensor(slots, dtype=torch.long, device=self.states.device)
+        self.states[:, :, :, base : base + len(slots)] = self.states[:, :, :, chosen]
+        self.length = base + len(slots)

@@ -1,0 +1,97 @@
+"""Draws the next token: penalties, grammar mask, temperature, top-k, top-p, typical-p, seed."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. Temperature 0 takes the most probable; top_k 0 and 1.0 switch off."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int = 0
+
+    @property
+    def penalises(self) -> bool:
+        """Whether earlier tokens change the scores."""
+        return (self.repetition_penalty, self.frequency_penalty, self.presence_penalty) != (1, 0, 0)
+
+
+class Sampler:
+    """Draws one sequence's tokens. One uniform number per token, so a seed repeats its text."""
+
+    def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
+        self._sampling = sampling
+        self._random = random.Random(sampling.seed)
+        self._prompt = set(prompt) if sampling.repetition_penalty != 1.0 else set()
+        self._made: Counter[int] = Counter()
+
+    def draw(self, logits: Tensor, allowed: Tensor | None) -> int:
+        """Choose from logits (vocabulary,). `allowed` is True where a grammar permits."""
+        scores = self._penalised(logits) if self._sampling.penalises else logits
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        token = self._pick(scores)
+        self._made[token] += 1
+        return token
+
+    def _pick(self, scores: Tensor) -> int:
+        if self._sampling.temperature == 0:
+            return int(scores.argmax().item())
+        logprobs = torch.log_softmax(scores.double() / self._sampling.temperature, dim=-1)
+        ordered, tokens = _shortlist(logprobs, self._sampling)
+        reached = ordered.exp().cumsum(0)
+        point = self._random.random() * reached[-1]
+        index = int(torch.searchsorted(reached, point, right=True).item())
+        return int(tokens[min(index, len(tokens) - 1)].item())
+
+    def _penalised(self, logits: Tensor) -> Tensor:
+        scores = logits.clone()
+        sampling = self._sampling
+        seen = torch.tensor(sorted(self._prompt | set(self._made)), dtype=torch.long)
+        if sampling.repetition_penalty != 1.0:
+            found = scores[seen]
+            factor = sampling.repetition_penalty
+            scores[seen] = torch.where(found < 0, found * factor, found / factor)
+        for token, count in self._made.items():
+            scores[token] -= sampling.frequency_penalty * count + sampling.presence_penalty
+        return scores
+
+
+def _shortlist(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """Keep the tokens that top-k, top-p and typical-p leave, most probable first.
+
+    Shapes: logprobs (vocabulary,); both results (kept,). Probabilities are not renormalised.
+    """
+    kept = sampling.top_k or len(logprobs)
+    ordered, tokens = logprobs.topk(min(kept, len(logprobs)))
+    if sampling.top_k:
+        ordered = ordered - ordered.logsumexp(0)
+    if sampling.top_p < 1.0:
+        before = ordered.exp().cumsum(0) - ordered.exp()
+        keep = before < sampling.top_p
+        ordered, tokens = ordered[keep], tokens[keep]
+        ordered = ordered - ordered.logsumexp(0)
+    if sampling.typical_p < 1.0:
+        ordered, tokens = _typical(ordered, tokens, sampling.typical_p)
+    return ordered, tokens
+
+
+def _typical(ordered: Tensor, tokens: Tensor, mass: float) -> tuple[Tensor, Tensor]:
+    probabilities = ordered.exp()
+    entropy = -(probabilities * ordered.clamp_min(-1e9)).sum()
+    by_distance = (-ordered - entropy).abs().argsort(stable=True)
+    before = probabilities[by_distance].cumsum(0) - probabilities[by_distance]
+    keep = by_distance[before < mass].sort().values
+    return ordered[keep], tokens[keep]
