@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from json import JSONDecodeError
 from typing import Any, NoReturn
 
 import httpx2
@@ -84,8 +83,10 @@ class TgiClient:
             raise TemporaryFailure("no answer in time") from error
         except httpx2.TransportError as error:
             raise TemporaryFailure(f"no connection: {error}") from error
-        except (JSONDecodeError, KeyError) as error:
+        except (ValueError, LookupError, TypeError) as error:  # what the library's parsing raises
             raise TemporaryFailure(f"the answer is no generated text: {error!r}") from error
+        if not isinstance(output.generated_text, str):
+            raise TemporaryFailure("the answer holds no generated text")
         made = output.details.generated_tokens if output.details else 0
         seconds = time.perf_counter() - started
         return Reply(output.generated_text, Usage(len(text) // CHARACTERS_PER_TOKEN, made, seconds))

@@ -13,7 +13,9 @@ def trajectory_text(opening: str, steps: Sequence[Step], room: int, prompts: Pro
     first; a line says how many steps between them are left out.
     """
     texts = [step_text(step, room // 4) for step in steps]
-    first, last = _kept_ends([len(text) + 1 for text in texts], room - len(opening))
+    longest_gap = prompts.fill("trajectory_gap", count=str(len(texts)))
+    room_for_steps = room - len(opening) - len(longest_gap) - 2
+    first, last = _kept_ends([len(text) + 1 for text in texts], room_for_steps)
     lines = [opening, *texts[:first]]
     if first < last:
         lines.append(prompts.fill("trajectory_gap", count=str(last - first)))

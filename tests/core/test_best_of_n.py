@@ -1,0 +1,27 @@
+"""The best of several reflections."""
+
+from retro_core.reflectors.best_of_n import BestOfN
+from retro_core.reflectors.scripted import ScriptedReflector
+from retro_core.seeds import derived_seed
+
+SEEDS = [7, derived_seed(7, 2), derived_seed(7, 3)]
+TEXTS = dict(zip(SEEDS, ["short", "the longest", "longer"], strict=True))
+
+
+def reflector() -> ScriptedReflector:
+    return ScriptedReflector(lambda prompt, seed: TEXTS[seed], adapter="run-1")
+
+
+def test_the_highest_score_wins_and_all_candidates_are_paid_for():
+    best = BestOfN(reflector(), lambda prompt, text: float(len(text)), 3)
+
+    completion = best.reflect("what went wrong", seed=7)
+
+    assert completion.text == "the longest"
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (9, 4)
+    assert best.adapter == "run-1"
+
+
+def test_equal_scores_and_a_single_candidate_give_what_is_written_without_ranking():
+    assert BestOfN(reflector(), lambda prompt, text: 0.0, 3).reflect("x", seed=7).text == "short"
+    assert BestOfN(reflector(), lambda prompt, text: 0.0, 1).reflect("x", seed=7).text == "short"

@@ -1,0 +1,40 @@
+"""Ratings of reflections, automatic and human."""
+
+import pytest
+
+from retro_core.ratings import effective_rating, rating, ratings_of_trials
+
+
+def test_a_rating_is_the_gain_in_return():
+    assert rating(0.25, 1.0) == 0.75
+    assert rating(0.5, 0.0) == -0.5
+    assert ratings_of_trials([0.0, 0.5, 0.25, 1.0]) == [0.5, -0.25, 0.75]
+    assert ratings_of_trials([1.0]) == []
+
+
+def test_the_noise_of_adding_floats_is_no_gain():
+    assert rating(0.3, 0.1 + 0.2) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("automatic", "responses", "adjudicated", "effective"),
+    [
+        (0.5, [], None, 0.5),
+        (None, [], None, None),
+        (0.5, [-1.0], None, -1.0),
+        (0.5, [1.0, 1.0], None, 1.0),
+        (0.5, [1.0, -1.0], None, 0.5),
+        (0.5, [1.0, -1.0], 0.0, 0.0),
+        (0.5, [1.0, 1.0], -1.0, -1.0),
+        (None, [1.0], None, 1.0),
+    ],
+)
+def test_adjudication_goes_before_agreed_responses_and_they_before_the_automatic_rating(
+    automatic, responses, adjudicated, effective
+):
+    assert effective_rating(automatic, responses, adjudicated) == effective
+
+
+def test_agreement_may_need_several_responses_and_allow_a_tolerance():
+    assert effective_rating(0.0, [1.0], least_responses=2) == 0.0
+    assert effective_rating(0.0, [0.5, 1.0], tolerance=0.5) == 0.75

@@ -1,0 +1,61 @@
+"""The replay buffer and what training takes of it."""
+
+from retro_core.replay import Preference, positive, preferences, rated, split_by_task
+from retro_core.replay import without_repeats as once
+from retro_core.types import Episode, RatedReflection, Reflection, Step
+from tests.toy_world import doors_task
+
+
+def item(task: str, text: str, rating: float, prompt: str = "x") -> RatedReflection:
+    return RatedReflection(task, "doors", 1, prompt, text, rating)
+
+
+def episode(trial: int, reward: float) -> Episode:
+    step = Step("", "open red", "A wall.", reward)
+    return Episode("doors-1", trial, 0, (), (step,), False, False, True, "step_cap")
+
+
+def test_a_reflection_is_rated_by_the_trials_around_it():
+    reflection = Reflection("doors-1", 1, "x", "try green")
+
+    found = rated(doors_task(), episode(1, 0.5), reflection, episode(2, 0.25))
+
+    assert found == RatedReflection("doors-1", "doors", 1, "x", "try green", -0.25)
+
+
+def test_only_ratings_above_zero_are_imitated():
+    items = [item("a", "good", 0.5), item("b", "none", 0.0), item("c", "bad", -0.5)]
+
+    assert [one.text for one in positive(items)] == ["good"]
+
+
+def test_a_split_keeps_tasks_whole_and_stays_when_the_buffer_grows():
+    items = [item(f"t{n}", f"{n}-{k}", 0.0) for n in range(200) for k in range(2)]
+
+    training, held = split_by_task(items, held_share=0.25, seed=3)
+    _, grown = split_by_task([*items, item("t999", "new", 0.0)], held_share=0.25, seed=3)
+
+    assert len(training) + len(held) == 400
+    assert not {one.task_id for one in training} & {one.task_id for one in held}
+    assert 60 <= len(held) <= 140
+    assert [one for one in grown if one.task_id != "t999"] == held
+
+
+def test_preferences_pair_reflections_to_the_same_prompt_by_rating():
+    items = [
+        item("a", "good", 1.0),
+        item("a", "bad", -0.5),
+        item("a", "as bad", -0.5),
+        item("b", "other", 0.0, "y"),
+    ]
+
+    assert preferences(items) == [
+        Preference("x", "good", "bad", 1.5),
+        Preference("x", "good", "as bad", 1.5),
+    ]
+
+
+def test_a_repeated_reflection_is_kept_once():
+    items = [item("a", "same", 0.5), item("a", "same", 0.0), item("a", "same", 0.5, "y")]
+
+    assert once(items) == [items[0], items[2]]
