@@ -50,7 +50,6 @@ def postgres_server() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[None]:
     """A real Valkey at the address of the settings; kept between tests, see `broker`."""
-    settings.PLACES.make_sockets()
     yield from running(valkey_service(settings.PLACES, binaries.valkey_program(), durable=False))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,20 @@ class Places:
         """Trained adapters, one folder each."""
         return self.data / "adapters"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the one supervisor of this data folder."""
+        return self.data / "up.lock"
+
+    @property
+    def record(self) -> Path:
+        """What the supervisor tells about its children."""
+        return self.data / "up.json"
+
+    def made_anew(self) -> list[Path]:
+        """What a reset deletes: all but the secret key and the converted language model."""
+        return [self.postgres, self.valkey, self.logs, self.adapters, self.data / "static"]
+
     def database_url(self) -> str:
         """The embedded PostgreSQL, over its unix socket."""
         host = str(self.sockets).replace("/", "%2F")
@@ -59,35 +74,35 @@ class Places:
     def secret_key(self) -> str:
         """Read Django's secret key from the data folder, making it on first use."""
         path = self.data / "secret_key"
-        if not path.exists():
-            self._write_secret_key(path)
-        return path.read_text().strip()
+        try:
+            if not path.exists():
+                self._write_secret_key(path)
+            return path.read_text().strip()
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {self.data} cannot be used ({error.strerror})."
+                " Set STUDIO_DATA_DIR to a folder of yours."
+            ) from error
 
     def _write_secret_key(self, path: Path) -> None:
         """Write it in one step, so that two processes at once agree on one key."""
+        self.data.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"secret_key.{os.getpid()}")
-        try:
-            self.data.mkdir(parents=True, exist_ok=True)
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_urlsafe(48))
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
             os.link(fresh, path)
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise CannotStart(
-                f"The data folder {self.data} cannot be written ({error.strerror})."
-                " Set STUDIO_DATA_DIR to a folder of yours."
-            ) from error
-        finally:
-            fresh.unlink(missing_ok=True)
+        fresh.unlink()
 
     def make_sockets(self, owner: int | None = None) -> None:
-        """Make the socket folder for one account only, and refuse another's folder there."""
+        """Make the socket folder for one account only, and refuse a stranger's folder there."""
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         if owner is not None:
             os.chown(self.sockets, owner, -1, follow_symlinks=False)
         found = self.sockets.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
+        cluster_owner = self.postgres.stat().st_uid if self.postgres.exists() else owner
+        ours = {os.geteuid(), owner, cluster_owner}
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
             raise CannotStart(
                 f"{self.sockets} belongs to another account; ask its owner to remove it."
             )

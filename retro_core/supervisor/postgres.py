@@ -22,7 +22,7 @@ OLD_SERVER_LIMIT_S = 30.0
 
 def postgres_service(places: Places, bin_dir: Path, *, durable: bool = True) -> Service:
     """The server as a child. `durable=False` is for tests: quicker, and a crash loses rows."""
-    account = accounts.postgres_account(places.postgres)
+    account = accounts.postgres_account(places.postgres, bin_dir)
     settings = [
         "listen_addresses=",
         f"unix_socket_directories={places.sockets}",

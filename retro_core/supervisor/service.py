@@ -17,13 +17,9 @@ LOG_LIMIT_BYTES = 5_000_000
 TAIL_BYTES = 1_500
 
 
-def _always(pid: int) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one child needs. `ready` takes the child's process id.
+    """What one child needs. `ready` takes the child's process id; without it, to run is enough.
 
     Children of a higher floor use those below, and are stopped before them.
     """
@@ -35,7 +31,7 @@ class Service:
     folder: Path | None = None
     floor: int = 0
     account: str = "same"
-    ready: Callable[[int], bool] = _always
+    ready: Callable[[int], bool] | None = None
     ready_limit_s: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGTERM
@@ -67,9 +63,11 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
 def wait_until_ready(service: Service, process: "subprocess.Popen[bytes]") -> None:
     """Return when the child answers; say why not, with the end of its log."""
     limit = time.monotonic() + service.ready_limit_s
-    while not service.ready(process.pid):
+    while not (service.ready and service.ready(process.pid)):
         if process.poll() is not None:
             raise CannotStart(f"{service.name} ended at its start.\n{explain(service)}")
+        if service.ready is None:
+            return
         if time.monotonic() > limit:
             raise CannotStart(
                 f"{service.name} did not answer within {service.ready_limit_s:.0f} s.\n"

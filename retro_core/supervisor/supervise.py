@@ -34,7 +34,8 @@ class Child:
     def ready(self, report: Report) -> None:
         """Wait until it answers, and say how long that took."""
         services.wait_until_ready(self.service, self.process)
-        report(f"{self.service.name}: ready after {time.monotonic() - self.began:.1f} s")
+        took = time.monotonic() - self.began
+        report(f"{self.service.name}: {'ready' if self.service.ready else 'started'}, {took:.1f} s")
 
 
 class Supervisor:
@@ -48,7 +49,8 @@ class Supervisor:
 
     def start(self, service: Service) -> Child:
         """Start a child without waiting for it."""
-        child = Child(service, services.start(service), time.monotonic())
+        began = time.monotonic()
+        child = Child(service, services.start(service), began)
         self.children.append(child)
         self._write_record()
         return child

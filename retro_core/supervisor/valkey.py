@@ -17,6 +17,7 @@ def valkey_service(places: Places, program: Path, *, durable: bool = True) -> Se
     rest = ["--dir", str(places.valkey), "--save", "", "--daemonize", "no"]
 
     def prepare() -> None:
+        places.make_sockets()
         places.valkey.mkdir(parents=True, exist_ok=True)
         address.unlink(missing_ok=True)
 

@@ -55,6 +55,11 @@ def lm_server() -> list[Service]:
     ]
 
 
+def model_is_ready() -> bool:
+    """Whether the language model was converted before."""
+    return any(settings.PLACES.models.glob("*/model.safetensors"))
+
+
 def workers() -> list[Service]:
     """One worker for episodes and one for training."""
     episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]

@@ -1,0 +1,41 @@
+"""Deletes all rows and files of the studio, after asking."""
+
+import shutil
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from retro_core.supervisor import lock
+
+KEPT = "The converted language model and the secret key are kept."
+
+
+class Command(BaseCommand):
+    """`manage.py reset`."""
+
+    help = "Delete experiments, episodes, users, adapters and logs of this data folder."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One flag, for scripts."""
+        parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
+        """Ask, then delete."""
+        if not settings.EMBEDDED_POSTGRES:
+            raise CommandError(
+                "DATABASE_URL is set: the studio does not delete another's database."
+            )
+        if lock.holder(settings.PLACES.lock):
+            raise CommandError("The studio is running; stop it first with `make down`.")
+        self.stdout.write(
+            f"This deletes every experiment, user and adapter in {settings.DATA_DIR}."
+        )
+        if not options["yes"] and input("Type yes to go on: ").strip().lower() != "yes":
+            raise CommandError("Nothing was deleted.")
+        with lock.held(settings.PLACES.lock, address=""):
+            for folder in settings.PLACES.made_anew():
+                shutil.rmtree(folder, ignore_errors=not folder.exists())
+        self.stdout.write(f"Deleted. {KEPT}")

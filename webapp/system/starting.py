@@ -1,0 +1,103 @@
+"""The start of everything, stage by stage, each with its seconds."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from retro_core.supervisor import preflight
+from retro_core.supervisor.supervise import Supervisor
+from webapp.accounts.services import ensure_administrator, one_time_path
+from webapp.system import stack
+
+Say = Callable[[str], None]
+MODEL_BYTES = 700_000_000
+
+
+def check_machine() -> None:
+    """Look at ports and space before anything starts."""
+    preflight.check_port(settings.HOST, settings.PORT, variable="PORT")
+    needed = preflight.NEEDED_BYTES
+    if settings.EMBEDDED_LM:
+        preflight.check_port("127.0.0.1", settings.LM_PORT, variable="LM_PORT")
+        needed += 0 if stack.model_is_ready() else MODEL_BYTES
+    preflight.check_space(settings.DATA_DIR, needed=needed)
+
+
+def start_everything(supervisor: Supervisor, say: Say) -> None:
+    """Start what is slow first and wait for it last: the LM server loads while tables are made."""
+    stores = [supervisor.start(child) for child in stack.stores()]
+    lm_servers = [supervisor.start(child) for child in stack.lm_server()]
+    if lm_servers and not stack.model_is_ready():
+        say("LM server: preparing the language model, about 20 s, once")
+    for child in stores:
+        child.ready(say)
+    with stage("Static files", say):
+        call_command("collectstatic", verbosity=0, interactive=False)
+    web_server = supervisor.start(stack.web_server())
+    with stage("Tables", say):
+        migrate_where_needed()
+    others = [supervisor.start(child) for child in stack.workers()]
+    with stage("Sample experiment", say):
+        make_first_rows()
+    for child in [*others, web_server, *lm_servers]:
+        child.ready(say)
+
+
+def migrate_where_needed() -> None:
+    """Bring the tables up to date; a look at the plan is quick, the command is not."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def make_first_rows() -> None:
+    """An administrator, and an experiment that starts at once where there is none at all."""
+    from webapp.experiments.models import Experiment
+    from webapp.experiments.services import ensure_sample_experiment
+
+    ensure_administrator()
+    if not Experiment.objects.exists():
+        ensure_sample_experiment()
+
+
+def address() -> str:
+    """Where a browser on this machine finds the studio."""
+    host = "localhost" if settings.HOST in {"127.0.0.1", "0.0.0.0", "::", "::1"} else settings.HOST
+    return f"http://{host}:{settings.PORT}"
+
+
+def sign_in_address() -> str:
+    """A fresh one-time sign-in link for the first administrator."""
+    return address() + one_time_path(ensure_administrator())
+
+
+def forget_connections() -> None:
+    """Close the database connections of this process: it only watches from now on."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL only
+
+
+@contextmanager
+def stage(name: str, say: Say) -> Iterator[None]:
+    """Say how long a stage took."""
+    began = time.monotonic()
+    yield
+    say(f"{name}: done, {time.monotonic() - began:.1f} s")
+
+
+def stop_holder(pid: int, still_there: Callable[[], bool], *, limit_s: float = 60.0) -> bool:
+    """Ask a supervisor to stop and wait for it; False if it is still there after `limit_s`."""
+    os.kill(pid, signal.SIGTERM)
+    limit = time.monotonic() + limit_s
+    while still_there():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.1)
+    return True
