@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from retro_core.ratings import rating
 from retro_core.seeds import derived_seed
-from retro_core.types import Episode, RatedReflection, Reflection, Task
+from retro_core.types import RatedReflection, Reflection, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +17,15 @@ class Preference:
     margin: float
 
 
-def rated(task: Task, before: Episode, reflection: Reflection, after: Episode) -> RatedReflection:
-    """One item: the reflection between two trials of a task, rated by their returns."""
+def rated(task: Task, reflection: Reflection, rating: float) -> RatedReflection:
+    """One item: a reflection with the rating that the trial after it gave it."""
     return RatedReflection(
         task_id=task.id,
         environment=task.environment,
         trial=reflection.trial,
         prompt=reflection.prompt,
         text=reflection.text,
-        rating=rating(before.episode_return, after.episode_return),
+        rating=rating,
     )
 
 

@@ -2,7 +2,7 @@
 
 from retro_core.replay import Preference, positive, preferences, rated, split_by_task
 from retro_core.replay import without_repeats as once
-from retro_core.types import Episode, RatedReflection, Reflection, Step
+from retro_core.types import RatedReflection, Reflection
 from tests.toy_world import doors_task
 
 
@@ -10,15 +10,10 @@ def item(task: str, text: str, rating: float, prompt: str = "x") -> RatedReflect
     return RatedReflection(task, "doors", 1, prompt, text, rating)
 
 
-def episode(trial: int, reward: float) -> Episode:
-    step = Step("", "open red", "A wall.", reward)
-    return Episode("doors-1", trial, 0, (), (step,), False, False, True, "step_cap")
-
-
-def test_a_reflection_is_rated_by_the_trials_around_it():
+def test_a_rated_reflection_keeps_its_prompt_and_task():
     reflection = Reflection("doors-1", 1, "x", "try green")
 
-    found = rated(doors_task(), episode(1, 0.5), reflection, episode(2, 0.25))
+    found = rated(doors_task(), reflection, -0.25)
 
     assert found == RatedReflection("doors-1", "doors", 1, "x", "try green", -0.25)
 
