@@ -1,0 +1,118 @@
+"""Counters, curve, task rows and ratings of an imported experiment, from its episodes."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from retro_core.memory import word_overlap
+from retro_core.ratings import rating
+from webapp.episodes.models import Episode, Reflection
+from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
+from webapp.experiments.services import config_of
+from webapp.tasks.models import TaskSetMember
+
+BATCH = 1000
+Played = Mapping[int, Sequence[Episode]]
+
+
+def settle(experiment: Experiment) -> None:
+    """Derive everything again from the recorded episodes; repeating it changes nothing."""
+    played = _episodes_by_task(experiment)
+    _settle_tasks(experiment, played)
+    _settle_curve(experiment, played)
+    reflections = _rate_reflections(experiment, played)
+    _settle_counters(experiment, played, reflections)
+
+
+def _episodes_by_task(experiment: Experiment) -> Played:
+    """Every task's episodes by trial; tasks in the order of their first line."""
+    by_task: dict[int, list[Episode]] = defaultdict(list)
+    for episode in experiment.episodes.order_by("id"):
+        by_task[episode.task_id].append(episode)
+    return {task: sorted(rows, key=lambda row: row.trial) for task, rows in by_task.items()}
+
+
+def _solved_at(episodes: Sequence[Episode]) -> int | None:
+    return next((episode.trial for episode in episodes if episode.success), None)
+
+
+def _settle_tasks(experiment: Experiment, played: Played) -> None:
+    state = ExperimentTask.State
+    rows = [
+        ExperimentTask(
+            experiment=experiment,
+            task_id=task_id,
+            position=position,
+            state=state.UNSOLVED if _solved_at(episodes) is None else state.SOLVED,
+            trials_done=episodes[-1].trial,
+            solved_at_trial=_solved_at(episodes),
+        )
+        for position, (task_id, episodes) in enumerate(played.items())
+    ]
+    experiment.experiment_tasks.all().delete()
+    ExperimentTask.objects.bulk_create(rows, batch_size=BATCH)
+    experiment.task_set.members.all().delete()
+    TaskSetMember.objects.bulk_create(
+        [
+            TaskSetMember(task_set=experiment.task_set, task_id=row.task_id, position=row.position)
+            for row in rows
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _settle_curve(experiment: Experiment, played: Played) -> None:
+    points: dict[int, CurvePoint] = {}
+    for episodes in played.values():
+        solved_at = _solved_at(episodes)
+        for episode in episodes:
+            point = points.setdefault(
+                episode.trial, CurvePoint(experiment=experiment, trial=episode.trial)
+            )
+            point.attempts += 1
+            point.solved += episode.trial == solved_at
+            point.return_sum += episode.episode_return
+            point.step_sum += episode.step_count
+    experiment.curve_points.all().delete()
+    CurvePoint.objects.bulk_create(points.values())
+
+
+def _rate_reflections(experiment: Experiment, played: Played) -> int:
+    """Rate each reflection by the very next trial, where there is one, and mark repeats."""
+    returns = {
+        (task, episode.trial): episode.episode_return
+        for task, episodes in played.items()
+        for episode in episodes
+    }
+    share = config_of(experiment).near_repeat_share
+    previous: dict[int, str] = {}
+    rows = list(
+        experiment.reflections.select_related("episode").order_by("episode__trial", "episode")
+    )
+    for row in rows:
+        task, trial = row.episode.task_id, row.episode.trial
+        _rate(row, returns[task, trial], returns.get((task, trial + 1)))
+        before = previous.get(task)
+        row.repeats_previous = before is not None and word_overlap(before, row.text) >= share
+        previous[task] = row.text
+    changed = ["automatic_rating", "effective_rating", "repeats_previous"]
+    Reflection.objects.bulk_update(rows, changed, batch_size=BATCH)
+    return len(rows)
+
+
+def _rate(row: Reflection, earlier: float, later: float | None) -> None:
+    """A rating that is there stays: people may have answered it."""
+    if later is not None and row.automatic_rating is None:
+        row.automatic_rating = row.effective_rating = rating(earlier, later)
+
+
+def _settle_counters(experiment: Experiment, played: Played, reflections: int) -> None:
+    episodes = [episode for rows in played.values() for episode in rows]
+    Experiment.objects.filter(pk=experiment.pk).update(
+        trials=max((episode.trial for episode in episodes), default=1),
+        tasks_total=len(played),
+        tasks_ended=len(played),
+        tasks_solved=sum(_solved_at(rows) is not None for rows in played.values()),
+        episodes_count=len(episodes),
+        steps_count=sum(episode.step_count for episode in episodes),
+        reflections_count=reflections,
+    )
