@@ -1,0 +1,1 @@
+"""Makes adapters from ratings: the trainer subprocess and its stages."""

@@ -1,0 +1,77 @@
+"""Why a training run failed, in words a person can act on."""
+
+import errno
+from typing import Literal
+
+from retro_core.errors import InvalidInput, RetroError
+
+Code = Literal[
+    "invalid_input",
+    "empty_snapshot",
+    "one_class_labels",
+    "wrong_base_model",
+    "nan_loss",
+    "out_of_memory",
+    "disk_full",
+    "killed",
+    "crashed",
+]
+
+OUT_OF_MEMORY = (
+    "The trainer ran out of memory. Lower optimisation.micro_batch_size, tokens.prompt or"
+    " tokens.completion, or switch gradient_checkpointing on."
+)
+DISK_FULL = "The disk is full. Free some space and resume; the last checkpoint is kept."
+_NO_SPACE = (
+    "no space left",
+    "disk quota",
+    "pytorchstreamwriter failed",
+    "inline_container",
+)
+_NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory")
+
+
+class FolderTaken(InvalidInput):
+    """The run's folder belongs to another trainer or another specification."""
+
+
+class TrainingFailed(RetroError):
+    """A training run that cannot go on, with the code that the application keeps."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code: Code = code
+        self.reason = reason
+
+
+def explain(error: Exception) -> TrainingFailed:
+    """Name the cause of any error that ended a run."""
+    if isinstance(error, TrainingFailed):
+        return error
+    if is_disk_full(error):
+        return TrainingFailed("disk_full", DISK_FULL)
+    if is_out_of_memory(error):
+        return TrainingFailed("out_of_memory", OUT_OF_MEMORY)
+    if isinstance(error, InvalidInput):
+        return TrainingFailed("invalid_input", str(error))
+    summary = f"{type(error).__name__}: {error}"[:500]
+    return TrainingFailed("crashed", f"The trainer stopped on an error: {summary}")
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Tell a full disk, also where a library hides the error number."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return _mentions(error, _NO_SPACE)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell exhausted memory of the machine or of the GPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and _mentions(error, _NO_MEMORY)
+
+
+def _mentions(error: Exception, phrases: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(phrase in text for phrase in phrases)

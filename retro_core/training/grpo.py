@@ -1,0 +1,119 @@
+"""Group-relative policy optimisation: several reflections of one failure, compared by reward."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+from retro_core.training.context import (
+    StageInput,
+    StageResult,
+    held_out,
+    prompts_to_train,
+    reward_of,
+)
+from retro_core.training.examples import encode_prompt
+from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
+from retro_core.training.models import load_policy
+from retro_core.training.sampling import request_of, sample_figures, text_figures, write_samples
+from retro_core.training.spec import TokenSpec
+from retro_core.types import RatedReflection
+
+# The library's names of what PPO calls by a shorter one.
+NAMES = {
+    "completions/mean_length": "length",
+    "clip_ratio/region_mean": "clip_fraction",
+    "reward_std": "reward_deviation",
+    "frac_reward_zero_std": "equal_reward_share",
+}
+
+
+def train_grpo(given: StageInput) -> StageResult:
+    """Raise the reward of the policy's reflections by comparing those of the same failure."""
+    spec, rows = given.spec, prompts_to_train(given)
+    texts = _TextFigures(given, rows)
+    trainer = ReflectionGrpoTrainer(
+        model=load_policy(spec, given.base_sha256),
+        reward_funcs=texts.rewards,
+        args=_config(given),
+        train_dataset=Dataset.from_list(
+            [{"prompt": row.prompt, "place": place} for place, row in enumerate(rows)]
+        ),
+        processing_class=given.tokenizer,
+    )
+    trainer.tokens = spec.tokens
+    callback = MonitorCallback(
+        given.monitor,
+        names=NAMES,
+        boundary=spec.grpo.iterations,
+        evaluate=lambda step, model: _sample(given, step, model),
+        evaluate_every=spec.evaluation.every,
+    )
+    trainer.add_callback(callback)
+    finished = train(trainer, given.out, given.monitor)
+    return StageResult(trainer.model, trainer.state.global_step, finished, texts.latest)
+
+
+class ReflectionGrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl is untyped here
+    """The library's trainer, with prompts turned into tokens as everywhere in this project."""
+
+    tokens = TokenSpec()
+
+    def _tokenize_prompts(
+        self, prompts: Sequence[str]
+    ) -> tuple[list[list[int]], None, dict[str, Any]]:
+        encoded = [encode_prompt(self.processing_class, text, self.tokens) for text in prompts]
+        return encoded, None, {}
+
+
+class _TextFigures:
+    """The reward as the library calls it, and what the last batch looked like."""
+
+    def __init__(self, given: StageInput, rows: Sequence[RatedReflection]) -> None:
+        self._rows = rows
+        self._reward = reward_of(given)
+        self.latest: dict[str, float] = {}
+
+    def rewards(
+        self, prompts: list[str], completions: list[str], place: list[int], **told: Any
+    ) -> list[float]:
+        """One reward for each completion; `place` is the number of its failure."""
+        pairs = zip(place, completions, strict=True)
+        rewards = self._reward([request_of(self._rows[at], text) for at, text in pairs])
+        self.latest = {"reward": sum(rewards) / len(rewards), **text_figures(completions)}
+        for name in ("repeat_share", "loop_share"):
+            told["log_metric"](name, self.latest[name])
+        return rewards
+
+
+def _config(given: StageInput) -> GRPOConfig:
+    spec, grpo = given.spec, given.spec.grpo
+    arguments = trainer_arguments(spec, given.out, has_validation=False)
+    # A generation is used for several updates: only between generations is a resume exact.
+    laps = -(-spec.checkpoint_every // grpo.iterations)
+    return GRPOConfig(
+        **{**arguments, "save_steps": laps * grpo.iterations},
+        num_generations=grpo.group_size,
+        num_iterations=grpo.iterations,
+        steps_per_generation=arguments["gradient_accumulation_steps"],
+        max_completion_length=spec.tokens.completion,
+        beta=grpo.beta,
+        epsilon=grpo.clip,
+        temperature=grpo.temperature,
+        log_completions=False,
+    )
+
+
+def _sample(given: StageInput, step: int, model: Any) -> dict[str, float]:
+    samples = write_samples(
+        model,
+        given.tokenizer,
+        held_out(given),
+        tokens=given.spec.tokens,
+        temperature=given.spec.grpo.temperature,
+        seed=given.spec.seed,
+        reward=reward_of(given),
+    )
+    given.monitor.samples(step, samples)
+    return sample_figures(samples)

@@ -1,0 +1,180 @@
+"""Trains the reward model: a rating predicted from prompt and reflection."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainingArguments
+
+from retro_core.replay import preferences
+from retro_core.training.context import StageInput, StageResult
+from retro_core.training.evaluation import measure_reward_model
+from retro_core.training.examples import Tokenizer, pad, pad_mask
+from retro_core.training.failures import TrainingFailed
+from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
+from retro_core.training.models import load_reward_model
+from retro_core.training.reward_losses import bce_loss, pairwise_loss, regression_loss
+from retro_core.training.scorer import encode_for_score, score_rows
+from retro_core.training.spec import Objective, TokenSpec, TrainingSpec
+from retro_core.types import RatedReflection
+
+# An item is the token ids of one text and its target, or of two texts and their margin.
+Item = dict[str, Any]
+
+
+def train_reward_model(given: StageInput) -> StageResult:
+    """Tune the score to tell accepted reflections from rejected ones."""
+    spec, rows = given.spec, given.snapshot.train
+    objective = choose_objective(spec, rows)
+    check_classes(rows, spec.dataset.accept_above, objective)
+    items = Items(rows, objective, given.tokenizer, spec)
+    held = Items(given.snapshot.validation, objective, given.tokenizer, spec)
+    trainer = ScoreTrainer(
+        model=load_reward_model(spec, given.base_sha256),
+        args=_arguments(spec, given.out, has_validation=len(held) > 0),
+        train_dataset=items,
+        eval_dataset=held if len(held) else None,
+        data_collator=lambda batch: collate(batch, given.tokenizer.pad_token_id),
+        callbacks=[MonitorCallback(given.monitor)],
+    )
+    trainer.objective = objective
+    finished = train(trainer, given.out, given.monitor)
+    figures = _figures(given, trainer.model, objective) if finished else {}
+    return StageResult(trainer.model, trainer.state.global_step, finished, figures)
+
+
+def choose_objective(spec: TrainingSpec, rows: Sequence[RatedReflection]) -> Objective:
+    """Settle `auto`: pairwise where at least half of the rows stand in a pair."""
+    objective = spec.reward_model.objective
+    if objective != "auto":
+        return objective
+    pairs = preferences(rows)
+    paired = {(p.prompt, text) for p in pairs for text in (p.chosen, p.rejected)}
+    return "pairwise" if pairs and 2 * len(paired) >= len(rows) else "bce"
+
+
+def check_classes(rows: Sequence[RatedReflection], above: float, objective: Objective) -> None:
+    """Refuse a snapshot from which nothing can be told apart."""
+    if not rows:
+        raise TrainingFailed("empty_snapshot", "The snapshot holds no rated reflection.")
+    accepted = sum(row.rating > above for row in rows)
+    if objective == "bce" and accepted in (0, len(rows)):
+        raise TrainingFailed(
+            "one_class_labels",
+            f"{accepted} of {len(rows)} training reflections are rated above {above}: both"
+            " accepted and rejected ones are needed. Collect or rate more, or move the threshold.",
+        )
+    if objective == "regression" and len({row.rating for row in rows}) == 1:
+        raise TrainingFailed("one_class_labels", "All ratings are equal: nothing can be learned.")
+    if objective == "pairwise" and not preferences(rows):
+        raise TrainingFailed(
+            "one_class_labels",
+            "No failure has two reflections of different rating. Use the objective bce, or collect"
+            " several reflections of each failure.",
+        )
+
+
+class Items(Dataset[Item]):
+    """The snapshot as items of the chosen objective."""
+
+    def __init__(
+        self,
+        rows: Sequence[RatedReflection],
+        objective: Objective,
+        tokenizer: Tokenizer,
+        spec: TrainingSpec,
+    ) -> None:
+        tokens = spec.tokens
+        if objective == "pairwise":
+            self._items = _pair_items(rows, tokenizer, tokens, margin=spec.reward_model.margin)
+            return
+        above = spec.dataset.accept_above
+        targets = [row.rating if objective == "regression" else row.rating > above for row in rows]
+        self._items = [
+            {"texts": [encode_for_score(tokenizer, row.prompt, row.text, tokens)], "target": target}
+            for row, target in zip(rows, targets, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Item:
+        return self._items[index]
+
+
+def collate(batch: Sequence[Item], padding: int) -> dict[str, Tensor]:
+    """Stack items: first all texts (or all better ones), then all worse ones."""
+    width = len(batch[0]["texts"])
+    texts = [item["texts"][place] for place in range(width) for item in batch]
+    targets = torch.tensor([float(item["target"]) for item in batch])
+    ids, mask = pad(texts, padding), pad_mask(texts)
+    return {"input_ids": ids, "attention_mask": mask, "labels": targets}
+
+
+class ScoreTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here
+    """A Trainer with the losses of the reward model."""
+
+    objective: Objective = "bce"
+    # Each part's loss is its own mean: the Trainer divides by the number of accumulated parts.
+    loss_is_scaled_for_ga = False
+
+    def compute_loss(
+        self, model: Any, inputs: Mapping[str, Tensor], return_outputs: bool = False, **_: Any
+    ) -> Any:
+        """The mean loss of one batch."""
+        output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        loss = self._loss(output.logits[:, 0].float(), inputs["labels"])
+        return (loss, {"logits": output.logits}) if return_outputs else loss
+
+    def _loss(self, scores: Tensor, targets: Tensor) -> Tensor:
+        if self.objective == "pairwise":
+            better, worse = scores.chunk(2)
+            return pairwise_loss(better, worse, targets)
+        return (regression_loss if self.objective == "regression" else bce_loss)(scores, targets)
+
+
+def _pair_items(
+    rows: Sequence[RatedReflection], tokenizer: Tokenizer, tokens: TokenSpec, *, margin: bool
+) -> list[Item]:
+    return [
+        {
+            "texts": [
+                encode_for_score(tokenizer, pair.prompt, pair.chosen, tokens),
+                encode_for_score(tokenizer, pair.prompt, pair.rejected, tokens),
+            ],
+            "target": pair.margin if margin else 0.0,
+        }
+        for pair in preferences(rows)
+    ]
+
+
+def _arguments(spec: TrainingSpec, out: Path, *, has_validation: bool) -> TrainingArguments:
+    arguments = trainer_arguments(spec, out, has_validation=has_validation)
+    return TrainingArguments(
+        **arguments,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        prediction_loss_only=True,
+    )
+
+
+def _figures(given: StageInput, model: Any, objective: Objective) -> dict[str, Any]:
+    """What the finished model is worth, and how its scores lie on the training rows."""
+    tokenizer, tokens = given.tokenizer, given.spec.tokens
+    trained = score_rows(model, tokenizer, given.snapshot.train, tokens)
+    spread = torch.tensor(trained).std(correction=0).item()
+    figures: dict[str, Any] = {
+        "objective": objective,
+        "tokens": tokens.to_json(),
+        "score_mean": sum(trained) / len(trained),
+        "score_deviation": spread,
+    }
+    if given.snapshot.validation:
+        held = score_rows(model, tokenizer, given.snapshot.validation, tokens)
+        figures["validation"] = measure_reward_model(
+            given.snapshot, held, given.spec, probabilities=objective != "regression"
+        )
+    return figures

@@ -1,0 +1,49 @@
+"""The reward of a fresh reflection: from a reward model, or from a function given by name."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from retro_core.errors import InvalidInput
+from retro_core.training.spec import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRequest:
+    """A fresh reflection on a recorded failure."""
+
+    task_id: str
+    environment: str
+    trial: int
+    prompt: str
+    text: str
+
+
+# One finite number for each request, in order. A function given by name gets the settings object
+# once (`factory(settings) -> RewardFunction`); it may play the retry and give the rating.
+RewardFunction = Callable[[Sequence[RewardRequest]], list[float]]
+
+
+def load_reward(spec: TrainingSpec) -> RewardFunction:
+    """The reward that the specification asks for."""
+    if spec.reward.kind == "function":
+        return _named_function(spec.reward.function, spec.reward.settings)
+    # The scorer loads a second model: only where it is needed.
+    from retro_core.training.scorer import load_scorer
+
+    folder, base = Path(spec.reward.folder), Path(spec.base_model.folder)
+    scorer = load_scorer(folder, base, device=spec.device, normalise=spec.reward.normalise)
+    return lambda requests: scorer.score([(request.prompt, request.text) for request in requests])
+
+
+def _named_function(name: str, settings: str) -> RewardFunction:
+    module, _, attribute = name.partition(":")
+    try:
+        factory = getattr(import_module(module), attribute)
+        values = json.loads(settings)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidInput(f"reward.function {name!r} cannot be used: {error}.") from error
+    function: RewardFunction = factory(values)
+    return function

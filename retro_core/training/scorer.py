@@ -1,0 +1,102 @@
+"""Scores reflections with a trained reward model, for PPO, GRPO and best of N."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification
+
+from retro_core.errors import InvalidInput
+from retro_core.training.adapters import check_parent, read_card
+from retro_core.training.examples import (
+    Tokenizer,
+    encode_completion,
+    encode_prompt,
+    pad,
+    pad_mask,
+)
+from retro_core.training.models import device_of, load_tokenizer, weights_digest
+from retro_core.training.spec import Device, TokenSpec, TrainingSpec
+from retro_core.types import RatedReflection
+
+Model = Any  # transformers is untyped here
+BATCH = 16
+
+
+class RewardScorer:
+    """Callable as `scorer(prompt, reflection) -> float`; a higher score is a better reflection."""
+
+    def __init__(
+        self, model: Model, tokenizer: Tokenizer, tokens: TokenSpec, mean: float, deviation: float
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._tokens = tokens
+        self._mean = mean
+        self._deviation = deviation
+
+    def __call__(self, prompt: str, text: str) -> float:
+        """Score one reflection on its reflection prompt."""
+        return self.score([(prompt, text)])[0]
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Score (prompt, reflection) pairs."""
+        raw = score_pairs(self._model, self._tokenizer, pairs, self._tokens)
+        return [(score - self._mean) / self._deviation for score in raw]
+
+
+def load_scorer(
+    folder: Path, base_model: Path, *, device: Device = "auto", normalise: bool = False
+) -> RewardScorer:
+    """Load a reward model; `normalise` brings scores to mean 0, deviation 1 of its training."""
+    card = read_card(folder)
+    if card.get("kind") != "reward_model":
+        raise InvalidInput(f"The adapter {folder} is not a reward model of this project.")
+    check_parent(folder, weights_digest(base_model), "reward_model")
+    tokenizer = load_tokenizer(base_model)
+    base = AutoModelForSequenceClassification.from_pretrained(
+        base_model, num_labels=1, dtype=torch.float32
+    )
+    base.config.pad_token_id = tokenizer.pad_token_id
+    model = PeftModel.from_pretrained(base, folder).to(device_of(TrainingSpec(device=device)))
+    model.eval()
+    figures = card["figures"]
+    mean = figures["score_mean"] if normalise else 0.0
+    deviation = (figures["score_deviation"] or 1.0) if normalise else 1.0
+    return RewardScorer(model, tokenizer, TokenSpec.from_json(figures["tokens"]), mean, deviation)
+
+
+def encode_for_score(tokenizer: Tokenizer, prompt: str, text: str, tokens: TokenSpec) -> list[int]:
+    """What the reward model reads: reflection prompt, reflection, end."""
+    return [
+        *encode_prompt(tokenizer, prompt, tokens),
+        *encode_completion(tokenizer, text, tokens),
+    ]
+
+
+def score_rows(
+    model: Model, tokenizer: Tokenizer, rows: Sequence[RatedReflection], tokens: TokenSpec
+) -> list[float]:
+    """The scores of recorded reflections."""
+    return score_pairs(model, tokenizer, [(row.prompt, row.text) for row in rows], tokens)
+
+
+def score_pairs(
+    model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], tokens: TokenSpec
+) -> list[float]:
+    """The raw scores of (prompt, reflection) pairs, computed in small batches."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    scores: list[float] = []
+    for start in range(0, len(pairs), BATCH):
+        part = pairs[start : start + BATCH]
+        texts = [encode_for_score(tokenizer, prompt, text, tokens) for prompt, text in part]
+        ids = pad(texts, tokenizer.pad_token_id).to(device)
+        with torch.no_grad():
+            logits = model(input_ids=ids, attention_mask=pad_mask(texts).to(device)).logits
+        scores += logits[:, 0].float().tolist()
+    model.train(training)
+    return scores
