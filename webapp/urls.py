@@ -1,5 +1,11 @@
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="experiments:list"), name="home"),
     path("", include("webapp.accounts.urls")),
+    path("experiments/", include("webapp.experiments.urls")),
+    path("episodes/", include("webapp.episodes.urls")),
+    path("task-sets/", include("webapp.tasks.urls")),
+    path("reflections/", include("webapp.episodes.reflection_urls")),
 ]

@@ -1,0 +1,70 @@
+// What every page shares: theme toggle, key overlay, go-to keys, relative times.
+const root = document.documentElement;
+
+function isDark() {
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return (root.dataset.theme || system) === "dark";
+}
+
+function nameTheme() {
+  document.querySelectorAll("[data-theme-name]").forEach((label) => {
+    label.textContent = isDark() ? "Light theme" : "Dark theme";
+  });
+}
+
+function toggleTheme() {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    // Storage can be forbidden: the choice then lasts for this page.
+  }
+  nameTheme();
+  document.dispatchEvent(new CustomEvent("theme-changed"));
+}
+
+function ago(seconds) {
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return null;
+}
+
+function refreshTimes() {
+  document.querySelectorAll("time[data-relative]").forEach((time) => {
+    const text = ago((Date.now() - Date.parse(time.dateTime)) / 1000);
+    if (text) time.textContent = text;
+  });
+}
+
+function isTyping(target) {
+  return target.closest("input, textarea, select, dialog, [contenteditable]") !== null;
+}
+
+const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/" };
+let goUntil = 0;
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.key === "?") return document.getElementById("keys")?.showModal();
+  if (event.key === "g") {
+    goUntil = Date.now() + 1200;
+  } else if (GO[event.key] && Date.now() < goUntil) {
+    location.href = GO[event.key];
+  }
+}
+
+document.querySelectorAll("[data-toggle-theme]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", toggleTheme);
+});
+document.querySelectorAll("[data-open-keys]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => document.getElementById("keys").showModal());
+});
+document.querySelectorAll("[data-submit-on-change]").forEach((form) => {
+  form.addEventListener("change", () => form.requestSubmit());
+});
+document.addEventListener("keydown", onKey);
+nameTheme();
+setInterval(refreshTimes, 30000);

@@ -1,0 +1,7 @@
+// Sets the chosen theme before the first paint; without a choice the system decides.
+try {
+  const chosen = localStorage.getItem("theme");
+  if (chosen) document.documentElement.dataset.theme = chosen;
+} catch {
+  // Storage can be forbidden: the system's theme stays.
+}

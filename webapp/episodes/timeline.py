@@ -1,0 +1,143 @@
+"""The steps of an episode as its page shows them, cut to what a first look needs."""
+
+from dataclasses import dataclass
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Left, Length
+
+from webapp import present
+from webapp.episodes.models import Episode, Step
+
+STEPS_SHOWN = 60
+TEXT_SHOWN = 1200
+LINE_SHOWN = 180
+ENDS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step; `index` is its 0-based place, people count from 1."""
+
+    index: int
+    thought: str
+    action: str
+    observation: str
+    left_out: str
+    reward: str
+    reward_class: str
+    invalid: bool
+    repaired: bool
+    repeated: bool
+    dropped_observations: int
+    tokens: str
+    seconds: str
+
+    @property
+    def number(self) -> int:
+        return self.index + 1
+
+
+@dataclass(frozen=True, slots=True)
+class MapCell:
+    """One step in the small map beside the timeline."""
+
+    number: int
+    address: str
+    kind: str
+
+
+def step_rows(episode: Episode, first: int = 0) -> list[StepRow]:
+    """Up to sixty steps from number `first` on; the database cuts long texts."""
+    steps = _clipped(episode.steps.all(), TEXT_SHOWN)
+    window = steps.filter(index__gte=max(first - 1, 0)).order_by("index")[: STEPS_SHOWN + 1]
+    rows, previous = [], None
+    for step in window:
+        if step["index"] >= first and len(rows) < STEPS_SHOWN:
+            rows.append(_row(step, previous))
+        previous = step["action_start"]
+    return rows
+
+
+def short_rows(steps: "QuerySet[Step]") -> dict[int, list[StepRow]]:
+    """Lines of several episodes, by episode, for the page of a task."""
+    by_episode: dict[int, list[StepRow]] = {}
+    for step in _clipped(steps, LINE_SHOWN).order_by("episode_id", "index"):
+        by_episode.setdefault(step["episode_id"], []).append(_row(step, None))
+    return by_episode
+
+
+def both_ends(rows: list[StepRow]) -> tuple[list[StepRow], int, list[StepRow]]:
+    """The first and last steps, and how many are between."""
+    if len(rows) <= 2 * ENDS_SHOWN + 1:
+        return rows, 0, []
+    return rows[:ENDS_SHOWN], len(rows) - 2 * ENDS_SHOWN, rows[-ENDS_SHOWN:]
+
+
+def minimap(episode: Episode) -> list[MapCell]:
+    """One cell a step: invalid and rewarded ones stand out."""
+    rows = episode.steps.order_by("index").values_list("index", "invalid", "reward")
+    return [
+        MapCell(
+            number=index + 1,
+            address=step_address(index),
+            kind="invalid" if invalid else "rewarded" if reward > 0 else "",
+        )
+        for index, invalid, reward in rows
+    ]
+
+
+def step_address(index: int) -> str:
+    """A link inside the episode page that opens the right window of steps."""
+    first = index // STEPS_SHOWN * STEPS_SHOWN
+    return f"?from={first}#step-{index + 1}" if first else f"?#step-{index + 1}"
+
+
+def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, dict[str, object]]":
+    return steps.annotate(
+        thought_start=Left("thought", limit),
+        action_start=Left("action", limit),
+        observation_start=Left("observation", limit),
+        length=Length("thought") + Length("action") + Length("observation"),
+        shown=Length("thought_start") + Length("action_start") + Length("observation_start"),
+        left_out=F("length") - F("shown"),
+    ).values(
+        "episode_id",
+        "index",
+        "thought_start",
+        "action_start",
+        "observation_start",
+        "left_out",
+        "reward",
+        "invalid",
+        "repaired",
+        "dropped_observations",
+        "prompt_tokens",
+        "completion_tokens",
+        "seconds",
+    )
+
+
+# Values of a row are of any type by nature.
+def _row(step: dict, previous_action: str | None) -> StepRow:  # type: ignore[type-arg]
+    reward = step["reward"]
+    tokens = step["prompt_tokens"] + step["completion_tokens"]
+    return StepRow(
+        index=step["index"],
+        thought=step["thought_start"],
+        action=step["action_start"],
+        observation=step["observation_start"],
+        left_out=present.count(step["left_out"]) if step["left_out"] else "",
+        reward=present.signed(reward) if reward else "",
+        reward_class=present.rating_class(reward),
+        invalid=step["invalid"],
+        repaired=step["repaired"],
+        repeated=step["action_start"] == previous_action,
+        dropped_observations=step["dropped_observations"],
+        tokens=present.short_count(tokens) if tokens else "",
+        seconds=present.duration(step["seconds"]) if step["seconds"] else "",
+    )
+
+
+def truncation_words(episode: Episode) -> str:
+    """Why it was stopped, or nothing."""
+    return episode.get_truncation_reason_display() if episode.truncated else ""

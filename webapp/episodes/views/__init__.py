@@ -1,0 +1,1 @@
+"""What the pages of episodes, steps and reflections choose to show."""

@@ -1,0 +1,174 @@
+"""The form of a new experiment: tasks, method, models, and every setting under a fold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from retro_core.config import PRESETS, ExperimentConfig
+from retro_core.envs.base import registered
+from retro_core.errors import InvalidInput
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import create_experiment
+from webapp.experiments.setting_fields import SettingField, flat, nested, setting_fields
+from webapp.tasks.models import TaskSet
+from webapp.tasks.services import generate_task_set
+
+MOST_TASKS = 1000
+METHODS = {
+    "reflexion": "After a failed trial the base reflector writes what went wrong;"
+    " the actor reads it next time.",
+    "retroformer": "Like reflexion, with a trained adapter in the reflector.",
+    "react": "No memory: every trial is the same policy with the same seed. The floor.",
+    "resample": "No memory, a new seed each trial: what luck alone gains.",
+    "last_trial": "The actor sees the previous trajectory itself, without a reflection.",
+    "fixed_prompt": "The same written advice for every task: what any advice gains.",
+}
+
+
+class ExperimentForm(forms.Form):
+    """What a new experiment needs. Settings that it doesn't ask keep their defaults."""
+
+    name = forms.CharField(max_length=160, help_text="Unique; shown in lists and charts.")
+    notes = forms.CharField(
+        required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    tasks_from = forms.ChoiceField(
+        choices=[("existing", "A task set"), ("generate", "New tasks")],
+        widget=forms.RadioSelect,
+        initial="existing",
+    )
+    task_set = forms.ModelChoiceField(
+        TaskSet.objects.all(), required=False, empty_label="Choose a task set"
+    )
+    split = forms.ChoiceField(
+        required=False, label="Environment and split", help_text="Splits share no task or layout."
+    )
+    count = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST_TASKS, initial=12, label="Number of tasks"
+    )
+    task_seed = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        initial=0,
+        help_text="The same seed gives the same tasks.",
+    )
+    method = forms.ChoiceField(choices=list(METHODS.items()), widget=forms.RadioSelect)
+    trials = forms.IntegerField(
+        min_value=1, max_value=100, help_text="Attempts at each task until it is solved."
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=2**31 - 1, help_text="Repeats the experiment exactly."
+    )
+    actor_model = forms.CharField(
+        max_length=120, required=False, help_text="As the actor's endpoint knows it."
+    )
+    adapter = forms.CharField(
+        max_length=120, required=False, help_text="Of the reflector. Empty: the base model."
+    )
+    concurrency = forms.IntegerField(
+        min_value=1,
+        max_value=64,
+        initial=4,
+        label="Tasks at a time",
+        help_text="Per worker; changes no result.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setting_list: list[SettingField] = list(setting_fields())
+        self.fields |= {setting.name: setting.form_field for setting in self.setting_list}
+        split = self.fields["split"]
+        assert isinstance(split, forms.ChoiceField)
+        split.choices = split_choices()
+
+    @property
+    def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
+        """The advanced settings by section, each with its unit."""
+        names = dict.fromkeys(setting.section for setting in self.setting_list)
+        for name in names:
+            inside = [setting for setting in self.setting_list if setting.section == name]
+            yield name, [(self[setting.name], setting.unit) for setting in inside]
+
+    @property
+    def has_advanced_errors(self) -> bool:
+        """Whether the fold must open to show an error."""
+        return any(setting.name in self.errors for setting in self.setting_list)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Experiment.objects.filter(name=name).exists():
+            raise forms.ValidationError("There is an experiment of this name already.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        if values.get("tasks_from") == "existing" and not values.get("task_set"):
+            self._complain("task_set", "Choose the tasks to play.")
+        if values.get("tasks_from") == "generate":
+            for name in ("split", "count", "task_seed"):
+                if values.get(name) in (None, ""):
+                    self._complain(name, "Needed to make new tasks.")
+        return values
+
+    def _complain(self, name: str, words: str) -> None:
+        if name not in self.errors:
+            self.add_error(name, words)
+
+    def save(self, owner: User) -> Experiment | None:
+        """Make the experiment and, where asked, its tasks; None with errors if that is refused."""
+        values = self.cleaned_data
+        try:
+            with transaction.atomic():
+                return create_experiment(
+                    name=values["name"],
+                    task_set=self._task_set(),
+                    config=self._config(),
+                    owner=owner,
+                    notes=values["notes"],
+                    actor_model=values["actor_model"],
+                    adapter=values["adapter"],
+                    concurrency=values["concurrency"],
+                )
+        except InvalidInput as error:
+            self.add_error(None, str(error))
+            return None
+
+    def _config(self) -> ExperimentConfig:
+        names = ["method", "trials", "seed", *(setting.name for setting in self.setting_list)]
+        return ExperimentConfig.from_json(nested({n: self.cleaned_data[n] for n in names}))
+
+    def _task_set(self) -> TaskSet:
+        values = self.cleaned_data
+        if values["tasks_from"] == "existing":
+            chosen: TaskSet = values["task_set"]
+            return chosen
+        environment, split = values["split"].split(":", 1)
+        count, seed = values["count"], values["task_seed"]
+        name = f"{environment} {split}, {count} tasks, seed {seed}"
+        made_before = TaskSet.objects.filter(name=name).first()
+        return made_before or generate_task_set(
+            environment=environment, split=split, count=count, seed=seed, name=name
+        )
+
+
+def split_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every environment's splits, grouped by environment."""
+    return [
+        (spec.title, [(f"{name}:{split}", f"{spec.title}, {split}") for split in spec.splits])
+        for name, spec in registered().items()
+    ]
+
+
+def fresh_values() -> dict[str, Any]:
+    """Defaults that play well on the embedded models."""
+    first = TaskSet.objects.order_by("-pk").first()
+    return flat(PRESETS["embedded"]) | {
+        "actor_model": settings.ACTOR_MODEL,
+        "task_set": first,
+        "tasks_from": "existing" if first else "generate",
+    }

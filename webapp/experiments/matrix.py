@@ -1,0 +1,123 @@
+"""The task matrix: tasks by trials, one cell an episode."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import F, QuerySet
+from django.urls import reverse
+
+from webapp.experiments.models import Experiment, ExperimentTask
+
+TASKS_SHOWN = 150
+SHADES = 5
+ORDERS = ("position", "solved")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One trial of a task; without an address where nothing was played."""
+
+    kind: str
+    label: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One task with a cell for each trial."""
+
+    task_id: int
+    key: str
+    short_key: str
+    goal: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A window of the tasks of an experiment."""
+
+    strips: list[Strip]
+    trials: int
+    first: int
+    total: int
+    order: str
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.strips)
+
+    @property
+    def strip_rem(self) -> float:
+        """Width of one strip in rem: room for a name and the cells."""
+        return round(6.5 + self.trials * 17 / 16, 2)
+
+
+Played = tuple[int, bool, float]
+
+
+def task_matrix(experiment: Experiment, *, order: str = "position", first: int = 0) -> Matrix:
+    """The strips from number `first` on, in order of the task set or of the solving trial."""
+    order = order if order in ORDERS else ORDERS[0]
+    rows = list(_ordered(experiment, order)[first : first + TASKS_SHOWN])
+    episodes = _episodes(experiment, [row.task_id for row in rows])
+    trials = max(
+        [experiment.trials, *(trial for by_trial in episodes.values() for trial in by_trial)]
+    )
+    strips = [_strip(row, episodes[row.task_id], trials) for row in rows]
+    return Matrix(strips, trials, first, experiment.tasks_total, order)
+
+
+def _ordered(experiment: Experiment, order: str) -> "QuerySet[ExperimentTask]":
+    rows = experiment.experiment_tasks.select_related("task").defer("task__payload")
+    if order == "solved":
+        return rows.order_by(F("solved_at_trial").asc(nulls_last=True), "trials_done", "position")
+    return rows.order_by("position")
+
+
+def _episodes(experiment: Experiment, task_ids: list[int]) -> dict[int, dict[int, Played]]:
+    found: dict[int, dict[int, Played]] = defaultdict(dict)
+    rows = experiment.episodes.filter(task__in=task_ids).values_list(
+        "task_id", "trial", "pk", "success", "episode_return"
+    )
+    for task_id, trial, pk, success, episode_return in rows:
+        found[task_id][trial] = (pk, success, episode_return)
+    return found
+
+
+def _strip(row: ExperimentTask, episodes: dict[int, Played], trials: int) -> Strip:
+    key = row.task.key
+    return Strip(
+        task_id=row.task_id,
+        key=key,
+        short_key=key if len(key) <= 16 else f"{key[:6]}…{key[-6:]}",
+        goal=row.task.goal[:200],
+        cells=[_cell(row, trial, episodes.get(trial)) for trial in range(1, trials + 1)],
+    )
+
+
+def _cell(row: ExperimentTask, trial: int, played: Played | None) -> Cell:
+    if played is None:
+        return _unplayed(row, trial)
+    pk, success, episode_return = played
+    outcome = "solved" if success else "not solved"
+    return Cell(
+        kind="solved" if success else f"r{shade(episode_return)}",
+        label=f"Trial {trial}: {outcome}, return {episode_return:.2f}",
+        address=reverse("episodes:detail", args=[pk]),
+    )
+
+
+def _unplayed(row: ExperimentTask, trial: int) -> Cell:
+    if row.live_trial == trial and row.state == ExperimentTask.State.OPEN:
+        return Cell("playing", f"Trial {trial}: being played, step {row.live_step}")
+    if row.state == ExperimentTask.State.FAILED and trial == row.trials_done + 1:
+        return Cell("failed", f"Trial {trial}: could not be played. {row.error[:200]}")
+    if row.state == ExperimentTask.State.OPEN:
+        return Cell("waiting", f"Trial {trial}: not yet played")
+    return Cell("skipped", f"Trial {trial}: not needed")
+
+
+def shade(episode_return: float) -> int:
+    """Which of five shades a return of 0..1 gets."""
+    return min(int(max(episode_return, 0.0) * SHADES), SHADES - 1)

@@ -1,0 +1,158 @@
+"""The parts of the experiment page: every value already words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from retro_core.config import ExperimentConfig
+from retro_core.settings_record import SettingsRecord
+from webapp import present
+from webapp.experiments.curves import CurveTrial
+from webapp.experiments.figures import solved_so_far
+from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.experiments.progress import Progress
+
+PLAYING_SHOWN = 8
+Status = Experiment.Status
+ACTIONS = {
+    "start": (Status.DRAFT,),
+    "resume": (Status.PAUSED, Status.FAILED),
+    "pause": (Status.QUEUED, Status.RUNNING),
+    "cancel": (Status.DRAFT, Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number with its name, unit and a note below."""
+
+    name: str
+    value: str
+    unit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One trial of the table below the curve."""
+
+    trial: int
+    attempts: str
+    solved: str
+    success: str
+    interval: str
+    mean_return: str
+    return_interval: str
+    n: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One configured value."""
+
+    name: str
+    value: str
+    note: str
+
+
+def allowed_actions(experiment: Experiment) -> list[str]:
+    """What can be done to an experiment in its state."""
+    if experiment.source == Experiment.Source.IMPORTED:
+        return []
+    return [name for name, states in ACTIONS.items() if experiment.status in states]
+
+
+def live_facts(experiment: Experiment, now: Progress) -> list[Fact]:
+    """The strip of numbers at the top of the page."""
+    share = now.solved / now.total if now.total else None
+    tokens = now.prompt_tokens + now.completion_tokens
+    ended = now.done + now.failed
+    facts = [
+        Fact("Solved", present.percent(share), note=f"{now.solved:,} of {now.total:,} tasks"),
+        Fact("Ended", present.count(ended), "tasks", f"{present.percent(now.share_done)} of all"),
+        Fact("Could not be played", present.count(now.failed), "tasks"),
+        Fact("Episodes", present.count(now.episodes), note=f"{now.steps:,} steps"),
+    ]
+    if tokens:
+        written = present.short_count(now.completion_tokens)
+        facts.append(Fact("Tokens", present.short_count(tokens), note=f"{written} written"))
+    if experiment.is_live:
+        left = present.duration(now.time_left.total_seconds()) if now.time_left else present.DASH
+        lost = f", {now.lost} lost" if now.lost else ""
+        facts.insert(
+            1, Fact("Being played", str(now.running), "tasks", f"{now.waiting} waiting{lost}")
+        )
+        facts.append(Fact("Time left", left, note="at the latest pace"))
+    elif experiment.started_at and experiment.finished_at:
+        took = (experiment.finished_at - experiment.started_at).total_seconds()
+        facts.append(Fact("Took", present.duration(took)))
+    return facts
+
+
+def playing_rows(experiment: Experiment) -> list[ExperimentTask]:
+    """Tasks that a worker plays at this moment."""
+    rows = experiment.experiment_tasks.filter(
+        live_trial__gt=0, state=ExperimentTask.State.OPEN
+    ).select_related("task")
+    return list(rows.only(*_PLAYING_COLUMNS)[:PLAYING_SHOWN])
+
+
+_PLAYING_COLUMNS = (
+    "experiment",
+    "live_trial",
+    "live_step",
+    "live_action",
+    "task__key",
+    "task__goal",
+)
+
+
+def cursor(experiment: Experiment, playing: Iterable[ExperimentTask]) -> str:
+    """Changes when the live part of the page would look different."""
+    steps = "_".join(f"{row.task_id}.{row.live_trial}.{row.live_step}" for row in playing)
+    return f"{experiment.status}-{experiment.episodes_count}-{experiment.tasks_failed}-{steps}"
+
+
+def curve_table(points: Iterable[CurveTrial]) -> list[TableRow]:
+    """The numbers behind the curve."""
+    return [_table_row(point) for point in points]
+
+
+def _table_row(point: CurveTrial) -> TableRow:
+    success, returns = point.success, point.episode_return
+    return TableRow(
+        trial=point.trial,
+        attempts=present.count(point.attempts),
+        solved=present.count(solved_so_far(point)),
+        success=f"{100 * success.mean:.2f}" if success.n else present.DASH,
+        interval=f"{100 * success.low:.1f} to {100 * success.high:.1f}"
+        if success.n
+        else present.DASH,
+        mean_return=f"{returns.mean:.3f}" if returns.n else present.DASH,
+        return_interval=f"{returns.low:.3f} to {returns.high:.3f}" if returns.n else present.DASH,
+        n=present.count(success.n),
+    )
+
+
+def setting_groups(config: Mapping[str, Any]) -> dict[str, list[SettingRow]]:
+    """The stored configuration by section, with what each setting means."""
+    return dict(_groups("experiment", config, ExperimentConfig()))
+
+
+def _groups(
+    title: str, values: Mapping[str, Any], record: SettingsRecord
+) -> Iterable[tuple[str, list[SettingRow]]]:
+    notes = {spec.name: spec.metadata for spec in fields(record)}
+    plain = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    if plain:
+        yield title, [_setting(name, value, notes.get(name, {})) for name, value in plain.items()]
+    for name, value in values.items():
+        nested = getattr(record, name, None)
+        if isinstance(value, Mapping) and isinstance(nested, SettingsRecord):
+            yield from _groups(name, value, nested)
+
+
+def _setting(name: str, value: object, metadata: Mapping[str, Any]) -> SettingRow:
+    unit = f" {metadata['unit']}" if metadata.get("unit") else ""
+    shown = str(value).lower() if isinstance(value, bool) else str(value) or present.DASH
+    return SettingRow(name.replace("_", " "), f"{shown}{unit}", metadata.get("note", ""))

@@ -1,0 +1,1 @@
+"""What the pages of experiments choose to show, one module a page."""

@@ -1,0 +1,48 @@
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from retro_core.errors import InvalidInput
+from webapp.experiments.forms import METHODS, ExperimentForm, fresh_values
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import clone_values, start
+from webapp.experiments.setting_fields import flat
+from webapp.keyset import whole_number
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("experiments.add_experiment", raise_exception=True)
+def experiment_new(request: HttpRequest) -> HttpResponse:
+    form = ExperimentForm(request.POST or None, initial=_initial(request))
+    if request.method == "POST" and form.is_valid():
+        assert isinstance(request.user, User)
+        experiment = form.save(request.user)
+        if experiment is not None:
+            _start(request, experiment)
+            return redirect("experiments:detail", experiment.pk)
+    context = {"current_section": "experiments", "form": form, "methods": METHODS}
+    status = 422 if form.is_bound else 200
+    return render(request, "experiments/new.html", context, status=status)
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    clone = whole_number(request.GET.get("clone"))
+    if clone is None:
+        return fresh_values()
+    original = get_object_or_404(Experiment.objects.select_related("task_set"), pk=clone)
+    try:
+        values = clone_values(original)
+    except InvalidInput as error:
+        messages.warning(request, f"{original.name} cannot be cloned: {error}")
+        return fresh_values()
+    return fresh_values() | {"tasks_from": "existing"} | flat(values.pop("config")) | values
+
+
+def _start(request: HttpRequest, experiment: Experiment) -> None:
+    if "start" in request.POST and request.user.has_perm("experiments.run_experiment"):
+        start(experiment.pk)
