@@ -5,23 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from retro_core.envs.alfworld.domain import ABILITIES, check_facts
 from retro_core.envs.alfworld.goals import Goal, compile_goal
 from retro_core.envs.alfworld.naming import display_names
 from retro_core.envs.alfworld.pddl import Fact, Problem, parse_problem
 from retro_core.errors import InvalidInput
 
-CACHED_GAMES = 256
-ABILITIES = frozenset(
-    {
-        "pickupable",
-        "cleanable",
-        "heatable",
-        "coolable",
-        "toggleable",
-        "sliceable",
-        "isreceptacleobject",
-    }
-)
+CACHED_GAMES = 128  # about 0.1 MB each
 _BLADES = frozenset({"knifetype", "butterknifetype"})
 
 
@@ -75,6 +65,7 @@ class Game:
 def read_game(pddl_problem: str) -> Game:
     """Read a game from the text of its problem. Raises InvalidInput."""
     problem = parse_problem(pddl_problem)
+    check_facts(problem)
     agent, start = _agent_and_start(problem)
     names = display_names(name for tuples in problem.facts.values() for f in tuples for name in f)
     receptacles = tuple(_receptacles(problem, names))
@@ -93,7 +84,7 @@ def read_game(pddl_problem: str) -> Game:
 
 def _agent_and_start(problem: Problem) -> tuple[str, str]:
     places = sorted(problem.facts.get("atlocation", ()))
-    if len(places) != 1 or len(places[0]) != 2:
+    if len(places) != 1:
         raise InvalidInput("The PDDL problem must place exactly one agent.")
     return places[0][0], places[0][1]
 
@@ -106,8 +97,6 @@ def _related(problem: Problem, predicate: str) -> Mapping[str, list[str]]:
     """What each first argument of a two-place predicate is related to, in order of id."""
     related: dict[str, list[str]] = defaultdict(list)
     for fact in sorted(problem.facts.get(predicate, ())):
-        if len(fact) != 2:
-            raise InvalidInput(f"The predicate {predicate} takes two arguments.")
         related[fact[0]].append(fact[1])
     return related
 

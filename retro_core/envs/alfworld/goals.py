@@ -4,21 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 
+from retro_core.envs.alfworld.domain import DYNAMIC, STATES
 from retro_core.envs.alfworld.pddl import Expression, Fact, Problem, typed_names
 from retro_core.errors import InvalidInput
-
-_STATES = frozenset({"isclean", "ishot", "iscool", "issliced"})
-DYNAMIC = _STATES | {
-    "atlocation",
-    "objectatlocation",
-    "inreceptacle",
-    "opened",
-    "holds",
-    "holdsany",
-    "ison",
-    "istoggled",
-}
-"""The predicates that actions change; all others hold for the whole game."""
 
 _MAX_ALTERNATIVES = 20_000
 
@@ -105,12 +93,17 @@ def _collect(expression: Expression, query: _Query) -> None:
         query.variables.update(typed_names(rest[0]))
         _collect(rest[1], query)
     elif head == "not" and len(rest) == 1 and _head(rest[0]) == "=":
-        left, right = _words(rest[0])
-        query.unequal.append((left, right))
+        query.unequal.append(_pair(_words(rest[0])))
     elif head == "not" and len(rest) == 1:
         query.literals.append(Check(_head(rest[0]), _words(rest[0]), wanted=False))
     else:
         query.literals.append(Check(head, _words(expression)))
+
+
+def _pair(words: Fact) -> tuple[str, str]:
+    if len(words) != 2:
+        raise InvalidInput("An equality of the goal does not compare two names.")
+    return words[0], words[1]
 
 
 def _words(expression: Expression) -> Fact:
@@ -189,8 +182,8 @@ def _steps_towards(query: _Query, whole: Condition) -> list[Condition]:
     object), two objects in one place count one each.
     """
     changeable = _changeable(query)
-    states = [i for i, check in enumerate(changeable) if check.predicate in _STATES]
-    others = [i for i, check in enumerate(changeable) if check.predicate not in _STATES]
+    states = [i for i, check in enumerate(changeable) if check.predicate in STATES]
+    others = [i for i, check in enumerate(changeable) if check.predicate not in STATES]
     if query.unequal:
         return [_project(whole, others[:1])]
     if not states or len(changeable) < 2:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from retro_core.envs.alfworld.domain import DYNAMIC
 from retro_core.envs.alfworld.game import Game, Receptacle, Thing
-from retro_core.envs.alfworld.goals import DYNAMIC
 from retro_core.envs.alfworld.pddl import Fact
 from retro_core.envs.alfworld.wording import (
     NOTHING_HAPPENS,
