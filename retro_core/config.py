@@ -111,7 +111,7 @@ class ReflectionConfig(SettingsRecord):
         "structured", "A diagnosis and a numbered plan, or free text. Paper: free."
     )
     max_tokens: int = setting(
-        120, "Longest reflection. Own.", unit="tokens", at_least=8, at_most=4096
+        160, "Longest reflection. Own.", unit="tokens", at_least=8, at_most=4096
     )
     prompt_tokens: int = setting(
         800,

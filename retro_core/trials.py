@@ -7,11 +7,8 @@ from retro_core.actors.base import Actor
 from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, ExperimentConfig
 from retro_core.envs.base import Env
 from retro_core.memory import remembered
-from retro_core.prompts.reflection import (
-    reflection_grammar,
-    reflection_prompt,
-    trajectory_memory,
-)
+from retro_core.prompts.grammar import reflection_grammar
+from retro_core.prompts.reflection import reflection_prompt, trajectory_memory
 from retro_core.prompts.texts import PromptSet
 from retro_core.ratings import rating
 from retro_core.reflectors.base import Reflector
@@ -153,7 +150,7 @@ def write_reflection(
     earlier = remembered([trial.reflection.text for trial in past if trial.reflection], config)
     prompt = reflection_prompt(task, episode, earlier, config, prompts)
     seed = derived_seed(config.seed, task.id, episode.trial, "reflection")
-    grammar = reflection_grammar(config, prompts)
+    grammar = reflection_grammar(episode, config, prompts)
     completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
     return Reflection(
         task_id=task.id,

@@ -96,9 +96,9 @@ class TgiClient:
         http = error if isinstance(error, HfHubHTTPError) else error.__cause__
         assert isinstance(http, HfHubHTTPError)
         status = http.response.status_code
+        words = _first_line(str(error)) if isinstance(error, HfHubHTTPError) else str(error)
         if is_temporary(status):
-            raise TemporaryFailure(str(error), asked_wait(http.response.headers)) from error
-        words = str(error).strip()
+            raise TemporaryFailure(words, asked_wait(http.response.headers)) from error
         raise EndpointRefused(f"{self.url}: {words} {advice(status)}") from error
 
 
@@ -115,6 +115,11 @@ def _fields(how: Generation, seed: int, grammar: str) -> dict[str, Any]:
         "grammar": rule,
         "stop": list(how.stop),
     }
+
+
+def _first_line(words: str) -> str:
+    """The library adds a line with a link to the meaning of the status."""
+    return words.strip().partition("\n")[0]
 
 
 def _without_stop(text: str, stop: Sequence[str]) -> str:

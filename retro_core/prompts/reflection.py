@@ -44,21 +44,6 @@ def trajectory_memory(episode: Episode, config: ExperimentConfig, prompts: Promp
     return prompts.fill("last_trial", trajectory=_trajectory(episode, room, prompts))
 
 
-def reflection_grammar(config: ExperimentConfig, prompts: PromptSet) -> str:
-    """The regular expression of a structured reflection; empty for free text.
-
-    One line on the mistake, then 1 to `plan_lines` numbered commands of the environment's form.
-    """
-    if config.reflection.format == "free":
-        return ""
-    command = f"({prompts.text('plan_command')})"
-    plan = ""
-    for number in range(config.reflection.plan_lines, 0, -1):
-        rest = f"({plan})?" if plan else ""
-        plan = f"\\n{number}\\. {command}{rest}"
-    return f"{prompts.text('plan_mistake')}\\nPlan:{plan}"
-
-
 def _trajectory(episode: Episode, room: int, prompts: PromptSet) -> str:
     opening = without_memory(episode.head[-1].content, prompts) if episode.head else ""
     return trajectory_text(opening, episode.steps, room, prompts)

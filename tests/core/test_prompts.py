@@ -9,7 +9,8 @@ from retro_core.config import EpisodeConfig, ExperimentConfig, ReflectionConfig
 from retro_core.errors import InvalidInput
 from retro_core.prompts.actor import head_messages, prompt_sha256
 from retro_core.prompts.examples import example_turns
-from retro_core.prompts.reflection import reflection_grammar, reflection_prompt
+from retro_core.prompts.grammar import reflection_grammar
+from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.templates import reflector_text
 from retro_core.prompts.texts import load_prompts
 from retro_core.types import Episode, Message, Step, Task
@@ -116,29 +117,62 @@ def test_one_endless_observation_is_cut():
     assert "> look\nwall wall" in prompt
 
 
+SHELF_SEEN = (("go to shelf 1", "On the shelf 1, you see a plate 2, and a cup (blue) 1."),)
+
+
 @pytest.mark.parametrize("number", [1, 2])
-def test_the_worked_reflections_match_the_grammar_they_are_examples_of(number: int):
-    grammar = reflection_grammar(ExperimentConfig(), HOUSE)
-    example = HOUSE.text(f"reflection_example_{number}_structured")
+def test_the_worked_reflections_match_the_grammar_of_their_own_episode(number: int):
+    opening, *steps = HOUSE.text(f"reflection_example_{number}").split("\n> ")
+    observations = [("", step.partition("\n")[2]) for step in steps]
+    episode = replace(failed(*observations), head=(Message("user", opening),))
 
-    assert re.fullmatch(grammar, example)
+    grammar = reflection_grammar(episode, ExperimentConfig(), HOUSE)
+
+    assert re.fullmatch(grammar, HOUSE.text(f"reflection_example_{number}_structured"))
 
 
-def test_the_grammar_counts_its_lines_and_knows_the_commands():
+def test_the_grammar_counts_its_lines_and_speaks_only_of_what_was_seen():
     config = ExperimentConfig(reflection=ReflectionConfig(plan_lines=2))
-    grammar = reflection_grammar(config, HOUSE)
+    grammar = reflection_grammar(failed(*SHELF_SEEN), config, HOUSE)
     start = "Mistake: I did not look.\nPlan:\n1. go to shelf 1"
 
     assert re.fullmatch(grammar, start)
-    assert re.fullmatch(grammar, f"{start}\n2. look")
+    assert re.fullmatch(grammar, f"{start}\n2. take plate 2 from shelf 1")
     assert not re.fullmatch(grammar, f"{start}\n3. look")
     assert not re.fullmatch(grammar, f"{start}\n2. look\n3. look")
     assert not re.fullmatch(grammar, f"{start}\n2. dance")
+    assert not re.fullmatch(grammar, f"{start}\n2. take plate 1 from shelf 1")
+    assert not re.fullmatch(grammar, f"{start}\n2. go to plate 2")
     assert not re.fullmatch(grammar, "Mistake: I did not look.\nPlan:")
 
 
+def test_where_nothing_was_seen_any_name_will_do():
+    grammar = reflection_grammar(failed(), ExperimentConfig(), HOUSE)
+
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. take cup 3 from shelf 1")
+
+
+def test_names_with_special_characters_are_taken_literally():
+    prompts = replace(
+        HOUSE, texts={**HOUSE.texts, "plan_name": r"\w+ \(\w+\)", "plan_command": "use $thing"}
+    )
+    episode = failed(("look", "A cup (blue)."))
+
+    grammar = reflection_grammar(episode, ExperimentConfig(), prompts)
+
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup (blue)")
+    assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup blue")
+
+
+def test_an_environment_without_names_has_one_form_of_command():
+    grammar = reflection_grammar(failed(), ExperimentConfig(), doors_prompts())
+
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. open green\n2. leave")
+    assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. sing")
+
+
 def test_free_text_has_no_grammar():
-    assert reflection_grammar(ExperimentConfig(reflection=FREE), HOUSE) == ""
+    assert reflection_grammar(failed(), ExperimentConfig(reflection=FREE), HOUSE) == ""
 
 
 @pytest.mark.parametrize(
