@@ -45,7 +45,8 @@ class Player:
             thing, _, place = action.removeprefix("move ").partition(" to ")
             if self._is_ready(thing) and kind(place) == self.chore.target:
                 self.finished.add(thing)
-        if action in self.plan:
+        # A walk or an opening left the plan when it was chosen and may stand there again.
+        if action in self.plan and not action.startswith(("go to ", "open ")):
             self.plan = self.plan[self.plan.index(action) + 1 :]
 
     def _needed_now(self) -> str:

@@ -108,7 +108,7 @@ def _backward(model: PeftModel, batch: Sequence[Tokens]) -> float:
     total = 0.0
     for item in batch:
         loss = token_loss(model, item) / learned
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         total += loss.item()
     return total
 
