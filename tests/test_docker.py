@@ -1,0 +1,152 @@
+"""The team deployment: what compose and the images name must work outside of docker too."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCKER = ROOT / "docker"
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = ["setup", "web", "worker-episodes", "worker-training"]
+GIVEN = {
+    "DJANGO_SECRET_KEY": "for this test only",
+    "POSTGRES_PASSWORD": "for-this-test-only",
+    "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
+    "ACTOR_MODEL": "small",
+}
+
+
+def filled(text: str) -> str:
+    """What compose makes of `${NAME:?}` and `${NAME:-default}`."""
+    return re.sub(r"\$\{(\w+):[?-]?([^}]*)\}", lambda m: GIVEN.get(m[1], m[2]), text)
+
+
+def run(service: str, *more: str) -> "subprocess.CompletedProcess[str]":
+    """Run a service's own command, with its environment, on the stores of the tests."""
+    program, *words = SERVICES[service]["command"]
+    beside = Path(sys.executable).parent
+    environment = {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
+    return subprocess.run(
+        [str(beside / program), *words, *more],
+        cwd=ROOT,
+        env={
+            "PATH": os.defpath,
+            **environment,
+            "DJANGO_SETTINGS_MODULE": "webapp.settings",
+            "DATABASE_URL": settings.DATABASE_URL,
+            "REDIS_URL": settings.REDIS_URL,
+            "STUDIO_DATA_DIR": str(settings.DATA_DIR),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_compose_names_every_part_of_the_deployment() -> None:
+    assert set(SERVICES) == {"postgres", "valkey", "tgi", *OURS}
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+    assert SERVICES["valkey"]["image"] == "valkey/valkey:9"
+
+
+def test_every_service_waits_only_for_services_that_there_are() -> None:
+    waited_for = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
+
+    assert waited_for == {"postgres", "setup", "valkey"}
+
+
+def test_every_volume_of_a_service_is_declared() -> None:
+    used = {v.split(":")[0] for s in SERVICES.values() for v in s.get("volumes", [])}
+
+    assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
+    stages = re.findall(r"^FROM .+ AS (\S+)$", (DOCKER / "Dockerfile").read_text(), re.M)
+    targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
+
+    assert targets == {"web", "worker-cpu", "worker-gpu"}
+    assert targets <= set(stages)
+
+
+def test_the_files_that_the_dockerfile_copies_are_there() -> None:
+    copied = re.findall(r"^COPY (.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.M)
+
+    assert copied
+    assert all((ROOT / name).exists() for line in copied for name in line.split())
+
+
+def test_the_packages_kept_out_of_the_web_image_are_pinned_packages() -> None:
+    pinned = (ROOT / "requirements.lock").read_text().splitlines()
+
+    for pattern in (DOCKER / "web-without.txt").read_text().splitlines():
+        assert any(re.fullmatch(pattern, line, re.I) for line in pinned), pattern
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_setup_service_ends_with_a_sign_in_link() -> None:
+    done = run("setup")
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Ready\. Open http://localhost:8000/enter/\S+/", done.stdout)
+
+
+@pytest.mark.django_db
+def test_the_command_of_the_web_service_finds_its_application() -> None:
+    done = run("web", "--check-config")
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("service", ["worker-episodes", "worker-training"])
+def test_a_worker_service_takes_a_job_and_ends(service: str, broker: str) -> None:
+    import django_rq
+
+    queue = django_rq.get_queue(service.removeprefix("worker-"))
+    job = queue.enqueue("math.sqrt", 49.0, result_ttl=60)
+
+    done = run(service, "--burst")
+
+    assert done.returncode == 0, done.stderr
+    assert job.return_value() == 7.0
+
+
+def launched(tmp_path: Path, adapters: list[str]) -> list[str]:
+    """Run the entrypoint of TGI against a launcher that only tells what it was given."""
+    launcher = tmp_path / "bin" / "text-generation-launcher"
+    launcher.parent.mkdir()
+    launcher.write_text('#!/bin/sh\necho "LORA_ADAPTERS=${LORA_ADAPTERS-unset}"\necho "$@"\n')
+    launcher.chmod(0o755)
+    for name in adapters:
+        (tmp_path / "adapters" / name).mkdir(parents=True)
+        (tmp_path / "adapters" / name / "adapter_config.json").write_text("{}")
+    done = subprocess.run(
+        [str(DOCKER / "tgi-entrypoint.sh"), "--max-input-tokens", "900"],
+        env={"PATH": f"{launcher.parent}:{os.defpath}", "ADAPTERS_DIR": str(tmp_path / "adapters")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_tgi_starts_with_every_adapter_of_the_folder(tmp_path: Path) -> None:
+    lines = launched(tmp_path, ["kl-low", "kl-high"])
+
+    folder = tmp_path / "adapters"
+    assert lines[1] == f"LORA_ADAPTERS=kl-high={folder}/kl-high,kl-low={folder}/kl-low"
+    assert lines[2] == "--hostname 0.0.0.0 --port 80 --max-best-of 4 --max-input-tokens 900"
+
+
+def test_tgi_starts_without_adapters_too(tmp_path: Path) -> None:
+    assert launched(tmp_path, [])[:2] == ["Adapters: none", "LORA_ADAPTERS=unset"]
