@@ -215,7 +215,9 @@ def _paper(max_steps: int, returns: Returns) -> ExperimentConfig:
 
 
 PRESETS: dict[str, ExperimentConfig] = {
-    "embedded": ExperimentConfig(trials=3, episode=EpisodeConfig(max_steps=30)),
+    "embedded": ExperimentConfig(
+        trials=3, episode=EpisodeConfig(max_steps=30), actor=ActorConfig(temperature=0.5)
+    ),
     "paper_alfworld": _paper(49, "success"),
     "paper_hotpotqa": _paper(6, "score"),
     "paper_webshop": _paper(15, "environment"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from retro_core.actors.base import Actor
 from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, ExperimentConfig
 from retro_core.envs.base import Env
+from retro_core.errors import InvalidInput
 from retro_core.memory import remembered
 from retro_core.prompts.grammar import reflection_grammar
 from retro_core.prompts.reflection import reflection_prompt, trajectory_memory
@@ -83,7 +84,8 @@ def run_trials(
     past = list(prior)
     while not _finished(past, config):
         if past and _needs_reflection(past[-1], config):
-            assert reflector is not None, f"{config.method} needs a reflector"
+            if reflector is None:
+                raise InvalidInput(f"The method {config.method} needs a reflector.")
             written = write_reflection(reflector, task, past, config=config, prompts=prompts)
             past[-1] = PastTrial(past[-1].episode, written)
             yield ReflectionWritten(written)

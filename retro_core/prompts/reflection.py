@@ -39,9 +39,12 @@ def reflection_prompt(
 
 
 def trajectory_memory(episode: Episode, config: ExperimentConfig, prompts: PromptSet) -> str:
-    """The last trial's trajectory as the actor is shown it, in half its context at most."""
+    """The last trial's steps as the actor is shown them, in half its context at most.
+
+    The opening is left out: it stands right above in the actor's prompt.
+    """
     room = config.episode.context_tokens * CHARACTERS_PER_TOKEN // 2
-    return prompts.fill("last_trial", trajectory=_trajectory(episode, room, prompts))
+    return prompts.fill("last_trial", trajectory=trajectory_text("", episode.steps, room, prompts))
 
 
 def _trajectory(episode: Episode, room: int, prompts: PromptSet) -> str:

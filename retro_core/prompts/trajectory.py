@@ -16,7 +16,7 @@ def trajectory_text(opening: str, steps: Sequence[Step], room: int, prompts: Pro
     longest_gap = prompts.fill("trajectory_gap", count=str(len(texts)))
     room_for_steps = room - len(opening) - len(longest_gap) - 2
     first, last = _kept_ends([len(text) + 1 for text in texts], room_for_steps)
-    lines = [opening, *texts[:first]]
+    lines = [*([opening] if opening else []), *texts[:first]]
     if first < last:
         lines.append(prompts.fill("trajectory_gap", count=str(last - first)))
     return "\n".join([*lines, *texts[last:]])

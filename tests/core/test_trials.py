@@ -7,6 +7,7 @@ import pytest
 
 from retro_core.actors.scripted import ScriptedActor, actions_in_order
 from retro_core.config import ActorConfig, ExperimentConfig, Method, ReflectionConfig
+from retro_core.errors import InvalidInput
 from retro_core.reflectors.scripted import ScriptedReflector
 from retro_core.trials import (
     EpisodeFinished,
@@ -112,7 +113,6 @@ def test_fixed_prompt_shows_the_same_advice_from_the_second_trial_on():
 def test_last_trial_shows_the_previous_trajectory():
     assert memories("last_trial")[1] == (
         "What you did last time, which failed:\n"
-        "Task: Find the way out.\n\nYou see three doors.\n"
         "> open red\nA wall.\n> open red\nA wall.\n> open red\nA wall.",
     )
 
@@ -192,3 +192,17 @@ def test_an_actor_with_a_list_of_actions_solves_the_doors():
     )
 
     assert [finished.episode.success for finished in episodes(list(stream))] == [True]
+
+
+def test_a_method_that_reflects_needs_a_reflector():
+    stream = run_trials(
+        DoorsEnv(),
+        ScriptedActor(advised),
+        None,
+        doors_task(),
+        config=CONFIG,
+        prompts=doors_prompts(),
+    )
+
+    with pytest.raises(InvalidInput, match="reflexion needs a reflector"):
+        list(stream)
