@@ -1,8 +1,41 @@
-"""The embedded PostgreSQL and Valkey, really started."""
+"""The embedded PostgreSQL and Valkey, really started, and what stands in their way."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from redis import Redis
+
+from retro_core.errors import CannotStart
+from retro_core.supervisor import accounts, binaries, postgres, preflight, service
+from retro_core.supervisor.accounts import Account, postgres_account
+from retro_core.supervisor.places import Places
+from retro_core.supervisor.service import Service
+from tests.studio_process import wait_for
+
+BIN_DIR = binaries.postgres_bin_dir()
+
+
+@pytest.fixture
+def places() -> Iterator[Places]:
+    """A data folder that any account may pass through, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="retro-places-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Places(Path(folder))
+
+
+def start_and_stop(child: Service) -> None:
+    process = service.start(child)
+    service.wait_until_ready(child, process)
+    service.ask_to_stop(child, process)
+    assert service.finish(child, process)
 
 
 @pytest.mark.django_db
@@ -18,3 +51,228 @@ def test_the_broker_keeps_what_it_is_given(broker: str) -> None:
         client.set("doors", "open")
 
         assert client.get("doors") == b"open"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_root_without_user_namespaces_runs_postgres_as_nobody(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can_run = accounts.can_run
+    monkeypatch.setattr(
+        accounts, "can_run", lambda word, *rest: word.startswith("drop:") and can_run(word, *rest)
+    )
+
+    child = postgres.postgres_service(places, BIN_DIR)
+    start_and_stop(child)
+
+    assert child.account.startswith("drop:")
+    assert places.postgres.stat().st_uid == int(child.account.split(":")[1])
+    places.sockets.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_a_folder_that_nobody_may_enter_is_named(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can_run = accounts.can_run
+    monkeypatch.setattr(
+        accounts, "can_run", lambda word, *rest: word.startswith("drop:") and can_run(word, *rest)
+    )
+    places.data.chmod(0o700)
+
+    with pytest.raises(CannotStart, match=f"cannot enter {places.data}"):
+        postgres_account(places.postgres, BIN_DIR)
+
+
+def test_root_that_may_neither_use_namespaces_nor_step_down_is_told_what_to_do(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(accounts, "can_run", lambda *words: False)
+
+    with pytest.raises(CannotStart, match="ordinary user, or set DATABASE_URL"):
+        postgres_account(places.postgres, BIN_DIR)
+
+
+def test_an_ordinary_user_runs_postgres_directly(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 65534)
+
+    assert postgres_account(places.postgres, BIN_DIR) == Account("same")
+
+
+def test_what_a_crash_and_a_reused_process_id_left_does_not_hinder_a_start(places: Places) -> None:
+    child = postgres.postgres_service(places, BIN_DIR, durable=False)
+    start_and_stop(child)
+    (places.postgres / "postmaster.pid").write_text(f"{os.getpid()}\n{places.postgres}\n")
+    (places.sockets / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
+    (places.sockets / ".s.PGSQL.5432").touch()
+
+    start_and_stop(child)
+
+    places.sockets.rmdir()
+
+
+def test_a_cluster_of_another_major_version_is_refused_with_both_versions(places: Places) -> None:
+    places.postgres.mkdir()
+    (places.postgres / "PG_VERSION").write_text("17\n")
+
+    with pytest.raises(CannotStart, match="made by PostgreSQL 17, and this is 18"):
+        postgres.check_version(places.postgres, BIN_DIR)
+
+
+def test_a_failed_initdb_shows_its_own_words_and_leaves_no_half_cluster(places: Places) -> None:
+    broken = places.data / "bin"
+    broken.mkdir()
+    (broken / "initdb").write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
+    (broken / "initdb").chmod(0o755)
+
+    with pytest.raises(CannotStart, match="initdb failed:\nNo space left on device"):
+        postgres.make_cluster(places.postgres, broken, Account("same"))
+
+    assert not places.postgres.exists()
+
+
+def test_too_little_space_is_told_in_megabytes(places: Places) -> None:
+    with pytest.raises(CannotStart, match="MB free, and the studio needs 1000000000000 MB"):
+        preflight.check_space(places.data, needed=10**18)
+
+
+def test_a_port_below_1024_is_explained_to_an_ordinary_user() -> None:
+    code = (
+        "from retro_core.supervisor.preflight import check_port\n"
+        "from retro_core.errors import CannotStart\n"
+        "try: check_port('127.0.0.1', 80, variable='PORT')\n"
+        "except CannotStart as error: print(error)\n"
+    )
+    shim = [sys.executable, "-I", "-S", str(service.SHIM), str(os.getpid()), "9"]
+    account = "namespace:65534" if os.geteuid() == 0 else "same"
+    if not accounts.can_run(account, "/bin/true"):
+        pytest.skip("user namespaces are off")
+    allowed = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if allowed <= 80:
+        pytest.skip("this machine lets everyone use port 80")
+
+    answer = subprocess.run(
+        [*shim, account, "--", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+        check=True,
+    )
+
+    assert "may not use port 80" in answer.stdout
+
+
+def test_a_stranger_s_socket_folder_is_refused(places: Places) -> None:
+    elsewhere = places.data / "elsewhere"
+    elsewhere.mkdir()
+    places.sockets.symlink_to(elsewhere)
+
+    with pytest.raises(CannotStart, match="belongs to another account"):
+        places.make_sockets()
+
+    places.sockets.unlink()
+
+
+def test_the_socket_path_stays_short_however_deep_the_data_folder_is() -> None:
+    deep = Places(Path("/", *["deeper"] * 60))
+
+    assert len(f"{deep.sockets}/.s.PGSQL.5432.lock") < 60
+
+
+def test_told_programs_that_are_not_there_are_named() -> None:
+    with pytest.raises(
+        CannotStart, match="POSTGRES_BIN_DIR: there is no program /nowhere/postgres"
+    ):
+        binaries.postgres_bin_dir("/nowhere")
+    with pytest.raises(CannotStart, match="VALKEY_BIN: there is no program /nowhere/valkey"):
+        binaries.valkey_program("/nowhere/valkey")
+
+
+def test_a_child_that_ends_at_its_start_is_explained_by_its_log(tmp_path: Path) -> None:
+    child = Service(
+        name="Sad child",
+        command=("/bin/sh", "-c", "echo out of oats; exit 3"),
+        log=tmp_path / "sad.log",
+        environment={},
+        ready=lambda pid: False,
+    )
+    process = service.start(child)
+
+    with pytest.raises(CannotStart, match=r"Sad child ended at its start\.\nout of oats"):
+        service.wait_until_ready(child, process)
+
+
+def test_a_child_that_ignores_its_stop_signal_is_killed_with_all_that_it_started(
+    tmp_path: Path,
+) -> None:
+    child = Service(
+        name="Deaf child",
+        command=("/bin/sh", "-c", "trap '' TERM; sleep 77.5 & echo $! > grandchild; wait; wait"),
+        log=tmp_path / "deaf.log",
+        environment={"PATH": os.defpath},
+        folder=tmp_path,
+        stop_limit_s=0.2,
+    )
+    process = service.start(child)
+    wait_for((tmp_path / "grandchild").exists, limit_s=10)
+
+    service.ask_to_stop(child, process)
+    ended_by_itself = service.finish(child, process)
+
+    grandchild = (tmp_path / "grandchild").read_text().strip()
+    assert not ended_by_itself
+    wait_for(lambda: not is_alive(int(grandchild)), limit_s=5)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits for its parent's look does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_large_log_is_turned_and_one_older_one_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    log.write_bytes(b"x" * (service.LOG_LIMIT_BYTES + 1))
+
+    service.turn_log(log)
+
+    assert not log.exists()
+    assert (tmp_path / "web.1.log").stat().st_size == service.LOG_LIMIT_BYTES + 1
+
+
+def test_the_forks_of_a_worker_die_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, time\n"
+        "from workers.lifeline import tie_forks_to_this_process\n"
+        "tie_forks_to_this_process()\n"
+        "if os.fork() == 0:\n"
+        "    open('horse.new', 'w').write(str(os.getpid()))\n"
+        "    os.rename('horse.new', 'horse')\n"
+        "time.sleep(60)\n"
+    )
+    root = str(Path(__file__).resolve().parents[1])
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": root, "PATH": os.defpath}
+    )
+    wait_for((tmp_path / "horse").exists, limit_s=20)
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+
+    wait_for(lambda: not is_alive(int((tmp_path / "horse").read_text())), limit_s=5)
+
+
+def test_a_busy_port_is_told_with_the_variable_to_set() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        with pytest.raises(CannotStart, match=rf"make up LM_PORT={port + 1}"):
+            preflight.check_port("127.0.0.1", port, variable="LM_PORT")
