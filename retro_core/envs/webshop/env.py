@@ -75,7 +75,7 @@ class WebShopEnv:
         return EnvInfo(
             success=self._done and self._score == SUCCESS_REWARD,
             score=min(self._score, 1.0),
-            admissible_actions=tuple(f"click[{text}]" for text in clickable),
+            admissible_actions=tuple(dict.fromkeys(f"click[{text}]" for text in clickable)),
             invalid_action=not outcome.understood,
             final_answer=session.purchase if session else "",
         )

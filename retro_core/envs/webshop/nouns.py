@@ -69,6 +69,7 @@ def noun_finder() -> NounFinder:
     return _spacy_nouns(model) if model else approximate_nouns
 
 
+@cache
 def _installed_model() -> str:
     """The package name of the largest English spaCy model, "" where there is none."""
     names = {str(found.metadata["Name"] or "").replace("_", "-") for found in distributions()}
