@@ -1,6 +1,7 @@
 """The steps of an episode as its page shows them, cut to what a first look needs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Left, Length
@@ -9,7 +10,7 @@ from webapp import present
 from webapp.episodes.models import Episode, Step
 
 STEPS_SHOWN = 60
-TEXT_SHOWN = 1200
+TEXT_SHOWN = 600
 LINE_SHOWN = 180
 ENDS_SHOWN = 5
 
@@ -29,6 +30,7 @@ class StepRow:
     repaired: bool
     repeated: bool
     dropped_observations: int
+    prompt_recorded: bool
     tokens: str
     seconds: str
 
@@ -50,7 +52,8 @@ def step_rows(episode: Episode, first: int = 0) -> list[StepRow]:
     """Up to sixty steps from number `first` on; the database cuts long texts."""
     steps = _clipped(episode.steps.all(), TEXT_SHOWN)
     window = steps.filter(index__gte=max(first - 1, 0)).order_by("index")[: STEPS_SHOWN + 1]
-    rows, previous = [], None
+    rows: list[StepRow] = []
+    previous = None
     for step in window:
         if step["index"] >= first and len(rows) < STEPS_SHOWN:
             rows.append(_row(step, previous))
@@ -92,7 +95,7 @@ def step_address(index: int) -> str:
     return f"?from={first}#step-{index + 1}" if first else f"?#step-{index + 1}"
 
 
-def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, dict[str, object]]":
+def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, Any]":
     return steps.annotate(
         thought_start=Left("thought", limit),
         action_start=Left("action", limit),
@@ -111,14 +114,14 @@ def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, dict[str, o
         "invalid",
         "repaired",
         "dropped_observations",
+        "prompt_sha256",
         "prompt_tokens",
         "completion_tokens",
         "seconds",
     )
 
 
-# Values of a row are of any type by nature.
-def _row(step: dict, previous_action: str | None) -> StepRow:  # type: ignore[type-arg]
+def _row(step: dict[str, Any], previous_action: str | None) -> StepRow:  # a row of values
     reward = step["reward"]
     tokens = step["prompt_tokens"] + step["completion_tokens"]
     return StepRow(
@@ -133,6 +136,7 @@ def _row(step: dict, previous_action: str | None) -> StepRow:  # type: ignore[ty
         repaired=step["repaired"],
         repeated=step["action_start"] == previous_action,
         dropped_observations=step["dropped_observations"],
+        prompt_recorded=bool(step["prompt_sha256"]),
         tokens=present.short_count(tokens) if tokens else "",
         seconds=present.duration(step["seconds"]) if step["seconds"] else "",
     )

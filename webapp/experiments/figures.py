@@ -16,7 +16,14 @@ def success_figure(points: Sequence[CurveTrial]) -> Figure:
         f"{solved_so_far(p)} of n = {p.success.n} tasks solved"
         for p in points
     ]
-    figure = _curve_figure(points, lambda p: p.success, hover, scale=100, series=1)
+    figure = _curve_figure(
+        points,
+        lambda p: p.success,
+        hover,
+        label=lambda e: f"{100 * e.mean:.0f} %",
+        scale=100,
+        series=1,
+    )
     top = max((100 * p.success.high for p in points if p.success.n), default=100.0)
     figure["layout"]["yaxis"] |= {"range": [0, 103 if top > 60 else top * 1.15], "ticksuffix": " %"}
     return figure
@@ -35,7 +42,14 @@ def return_figure(points: Sequence[CurveTrial]) -> Figure:
         f"n = {p.episode_return.n} tasks, {p.attempts} episodes in this trial"
         for p in points
     ]
-    figure = _curve_figure(points, lambda p: p.episode_return, hover, scale=1, series=2)
+    figure = _curve_figure(
+        points,
+        lambda p: p.episode_return,
+        hover,
+        label=lambda e: f"{e.mean:.2f}",
+        scale=1,
+        series=2,
+    )
     figure["layout"]["yaxis"] |= {"rangemode": "tozero", "tickformat": ".2~f"}
     return figure
 
@@ -45,6 +59,7 @@ def _curve_figure(
     pick: Callable[[CurveTrial], Estimate],
     hover: list[str],
     *,
+    label: Callable[[Estimate], str],
     scale: float,
     series: int,
 ) -> Figure:
@@ -63,7 +78,11 @@ def _curve_figure(
         {
             "x": trials,
             "y": [round(scale * e.mean, 4) for _, e, _ in known],
-            "mode": "lines+markers",
+            "mode": "lines+markers+text",
+            "text": ["" for _ in known[1:]] + [label(pick(known[-1][0])) for _ in known[-1:]],
+            "textposition": "top center",
+            "textfont": {"color": "var(--ink)", "size": 12},
+            "cliponaxis": False,
             "line": {"color": colour, "width": 2},
             "marker": {"color": colour, "size": 7 if len(known) < 20 else 4},
             "hovertext": [text for _, _, text in known],
@@ -81,7 +100,7 @@ def _layout(trials: int) -> Figure:
         "linecolor": "var(--line-strong)",
     }
     return {
-        "margin": {"l": 44, "r": 10, "t": 10, "b": 34},
+        "margin": {"l": 44, "r": 10, "t": 18, "b": 34},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "var(--ink-3)", "size": 11},

@@ -9,6 +9,8 @@ from django.urls import reverse
 from webapp.experiments.models import Experiment, ExperimentTask
 
 TASKS_SHOWN = 150
+NAME_SHOWN = 40
+GOAL_SHOWN = 200
 SHADES = 5
 ORDERS = ("position", "solved")
 
@@ -28,7 +30,7 @@ class Strip:
 
     task_id: int
     key: str
-    short_key: str
+    name: str
     goal: str
     cells: list[Cell]
 
@@ -50,7 +52,7 @@ class Matrix:
     @property
     def strip_rem(self) -> float:
         """Width of one strip in rem: room for a name and the cells."""
-        return round(6.5 + self.trials * 17 / 16, 2)
+        return round(9 + self.trials * 17 / 16, 2)
 
 
 Played = tuple[int, bool, float]
@@ -90,8 +92,8 @@ def _strip(row: ExperimentTask, episodes: dict[int, Played], trials: int) -> Str
     return Strip(
         task_id=row.task_id,
         key=key,
-        short_key=key if len(key) <= 16 else f"{key[:6]}…{key[-6:]}",
-        goal=row.task.goal[:200],
+        name=row.task.goal[:NAME_SHOWN] or key,
+        goal=row.task.goal[:GOAL_SHOWN],
         cells=[_cell(row, trial, episodes.get(trial)) for trial in range(1, trials + 1)],
     )
 

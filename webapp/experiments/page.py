@@ -65,23 +65,33 @@ def allowed_actions(experiment: Experiment) -> list[str]:
 def live_facts(experiment: Experiment, now: Progress) -> list[Fact]:
     """The strip of numbers at the top of the page."""
     share = now.solved / now.total if now.total else None
-    tokens = now.prompt_tokens + now.completion_tokens
-    ended = now.done + now.failed
+    facts = [Fact("Solved", present.percent(share), note=f"{now.solved:,} of {now.total:,} tasks")]
+    if experiment.is_live:
+        lost = f", {now.lost} lost" if now.lost else ""
+        facts.append(
+            Fact("Being played", str(now.running), "tasks", f"{now.waiting} waiting{lost}")
+        )
+    if now.done + now.failed < now.total:
+        ended = present.count(now.done + now.failed)
+        facts.append(Fact("Ended", ended, "tasks", f"{present.percent(now.share_done)} of all"))
+    if now.failed:
+        facts.append(Fact("Not playable", present.count(now.failed), "tasks", "see the matrix"))
+    return facts + _effort(experiment, now)
+
+
+def _effort(experiment: Experiment, now: Progress) -> list[Fact]:
+    """What was spent, and what is still to come."""
+    per_episode = f"{now.steps / now.episodes:.1f} an episode" if now.episodes else ""
     facts = [
-        Fact("Solved", present.percent(share), note=f"{now.solved:,} of {now.total:,} tasks"),
-        Fact("Ended", present.count(ended), "tasks", f"{present.percent(now.share_done)} of all"),
-        Fact("Could not be played", present.count(now.failed), "tasks"),
-        Fact("Episodes", present.count(now.episodes), note=f"{now.steps:,} steps"),
+        Fact("Episodes", present.count(now.episodes)),
+        Fact("Steps", present.count(now.steps), note=per_episode),
+        Fact("Reflections", present.count(experiment.reflections_count)),
     ]
-    if tokens:
+    if tokens := now.prompt_tokens + now.completion_tokens:
         written = present.short_count(now.completion_tokens)
         facts.append(Fact("Tokens", present.short_count(tokens), note=f"{written} written"))
     if experiment.is_live:
         left = present.duration(now.time_left.total_seconds()) if now.time_left else present.DASH
-        lost = f", {now.lost} lost" if now.lost else ""
-        facts.insert(
-            1, Fact("Being played", str(now.running), "tasks", f"{now.waiting} waiting{lost}")
-        )
         facts.append(Fact("Time left", left, note="at the latest pace"))
     elif experiment.started_at and experiment.finished_at:
         took = (experiment.finished_at - experiment.started_at).total_seconds()
@@ -124,14 +134,18 @@ def _table_row(point: CurveTrial) -> TableRow:
         trial=point.trial,
         attempts=present.count(point.attempts),
         solved=present.count(solved_so_far(point)),
-        success=f"{100 * success.mean:.2f}" if success.n else present.DASH,
+        success=f"{100 * success.mean:.2f}",
         interval=f"{100 * success.low:.1f} to {100 * success.high:.1f}"
         if success.n
         else present.DASH,
-        mean_return=f"{returns.mean:.3f}" if returns.n else present.DASH,
-        return_interval=f"{returns.low:.3f} to {returns.high:.3f}" if returns.n else present.DASH,
+        mean_return=f"{returns.mean:.3f}",
+        return_interval=_interval(returns.low, returns.high, ".3f"),
         n=present.count(success.n),
     )
+
+
+def _interval(low: float, high: float, digits: str) -> str:
+    return f"{low:{digits}} to {high:{digits}}"
 
 
 def setting_groups(config: Mapping[str, Any]) -> dict[str, list[SettingRow]]:

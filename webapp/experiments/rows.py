@@ -76,11 +76,10 @@ def progress(experiment: Experiment) -> Progress:
     )
 
 
-def success_shares(points: Sequence[CurvePoint], tasks_total: int) -> list[float]:
-    """Success by trial as shares of all tasks, from the rollup."""
-    if not tasks_total:
-        return []
-    return [solved / tasks_total for solved in accumulate(point.solved for point in points)]
+def success_shares(points: Sequence[CurvePoint]) -> list[float]:
+    """Success by trial as shares of the tasks played so far, from the rollup, as the curve's."""
+    played = max((point.attempts for point in points), default=0)
+    return [solved / played for solved in accumulate(point.solved for point in points) if played]
 
 
 def sparkline(shares: Sequence[float]) -> Sparkline | None:
@@ -98,7 +97,7 @@ def sparkline(shares: Sequence[float]) -> Sparkline | None:
 
 
 def _row(experiment: Experiment) -> ExperimentRow:
-    shares = success_shares(list(experiment.curve_points.all()), experiment.tasks_total)
+    shares = success_shares(list(experiment.curve_points.all()))
     return ExperimentRow(
         pk=experiment.pk,
         name=experiment.name,

@@ -31,7 +31,7 @@ def setting_fields() -> Iterator[SettingField]:
 
 def flat(config: ExperimentConfig) -> dict[str, Any]:
     """A configuration as form values."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in config.to_json().items():
         if isinstance(value, Mapping):
             values |= {f"{name}{SEPARATOR}{inner}": kept for inner, kept in value.items()}

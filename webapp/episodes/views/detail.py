@@ -24,6 +24,8 @@ def episode_detail(request: HtmxHttpRequest, episode_id: int) -> HttpResponse:
     last = first + len(steps)
     trials = _trials(episode)
     place = [pk for pk, _, _ in trials].index(episode.pk)
+    reflection = getattr(episode, "reflection", None)
+    rating = reflection.effective_rating if reflection else None
     context = {
         "current_section": "experiments",
         "episode": episode,
@@ -37,15 +39,14 @@ def episode_detail(request: HtmxHttpRequest, episode_id: int) -> HttpResponse:
         "trials": trials,
         "previous_trial": trials[place - 1][0] if place else None,
         "next_trial": trials[place + 1][0] if place + 1 < len(trials) else None,
-        "reflection": getattr(episode, "reflection", None),
+        "reflection": reflection,
+        "rating": present.signed(rating),
+        "rating_class": present.rating_class(rating),
         "shown_reflection": _reflection_before(episode),
         "finished": present.moment(episode.finished_at),
         "seconds": present.duration(episode.seconds) if episode.seconds else "",
         "tokens": present.count(episode.prompt_tokens + episode.completion_tokens),
     }
-    if reflection := context["reflection"]:
-        context["rating"] = present.signed(reflection.effective_rating)
-        context["rating_class"] = present.rating_class(reflection.effective_rating)
     return render_page(request, "episodes/detail.html", context, partials=["more"])
 
 

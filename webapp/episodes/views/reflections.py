@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
@@ -11,7 +13,7 @@ from webapp.keyset import page_of
 from webapp.render import HtmxHttpRequest, render_page
 
 PAGE_SIZE = 30
-RATINGS = {
+RATINGS: dict[str, dict[str, Any]] = {
     "helped": {"effective_rating__gt": 0},
     "even": {"effective_rating": 0},
     "hurt": {"effective_rating__lt": 0},

@@ -60,6 +60,7 @@ def _live(experiment: Experiment) -> dict[str, Any]:
         "facts": page.live_facts(experiment, progress(experiment)),
         "playing": playing,
         "cursor": page.cursor(experiment, playing),
+        "created": present.moment(experiment.created_at),
         "has_failed_tasks": bool(experiment.tasks_failed) and not experiment.is_live,
     }
 
@@ -78,7 +79,4 @@ def _reflections(experiment: Experiment) -> list[Any]:
 
 
 def _about(experiment: Experiment) -> dict[str, Any]:
-    return {
-        "created": present.moment(experiment.created_at),
-        "settings": page.setting_groups(experiment.config),
-    }
+    return {"settings": page.setting_groups(experiment.config)}

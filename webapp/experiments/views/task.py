@@ -11,6 +11,7 @@ from webapp.episodes.timeline import StepRow, both_ends, short_rows, truncation_
 from webapp.experiments.models import ExperimentTask
 
 GOAL_SHOWN = 1500
+HEADLINE = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,15 @@ class TrialRow:
 def task_in_experiment(request: HttpRequest, experiment_id: int, task_id: int) -> HttpResponse:
     rows = ExperimentTask.objects.select_related("experiment", "task").defer("task__payload")
     row = get_object_or_404(rows, experiment=experiment_id, task=task_id)
+    goal = row.task.goal
     neighbours = ExperimentTask.objects.filter(experiment=experiment_id)
     context = {
         "current_section": "experiments",
         "row": row,
         "experiment": row.experiment,
         "task": row.task,
-        "goal": present.clip(row.task.goal, GOAL_SHOWN),
+        "headline": goal if 0 < len(goal) <= HEADLINE else row.task.key,
+        "goal": present.clip(goal, GOAL_SHOWN),
         "trials": _trial_rows(row),
         "previous_task": neighbours.filter(position=row.position - 1).first(),
         "next_task": neighbours.filter(position=row.position + 1).first(),

@@ -21,8 +21,8 @@ class UploadForm(forms.Form):
         help_text="Otherwise one bad line means that nothing is imported.",
     )
 
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
+    def clean_file(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > MOST_MEGABYTES * 2**20:
             raise forms.ValidationError(
                 f"Larger than {MOST_MEGABYTES} MB: use manage.py import_episodes."
