@@ -18,6 +18,8 @@ from retro_core.reflectors.tgi import TgiReflector
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of
 
+ENDPOINT = EndpointConfig()
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -46,7 +48,7 @@ def _actor_client(experiment: Experiment, config: ActorConfig) -> ChatClient:
         settings.ACTOR_BASE_URL,
         experiment.actor_model or settings.ACTOR_MODEL,
         api_key=settings.OPENAI_API_KEY,
-        config=EndpointConfig(),
+        config=ENDPOINT,
         extra={"choice_normalisation": chosen} if chosen else None,
     )
 
@@ -54,9 +56,11 @@ def _actor_client(experiment: Experiment, config: ActorConfig) -> ChatClient:
 def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector:
     adapter = experiment.adapter
     if config.reflection.protocol == "tgi":
-        return TgiReflector(TgiClient(settings.REFLECTOR_URL), config.reflection, adapter)
+        return TgiReflector(
+            TgiClient(settings.REFLECTOR_URL, config=ENDPOINT), config.reflection, adapter
+        )
     model = adapter or experiment.reflector_model
     if not model:
         raise InvalidInput("Over the OpenAI protocol the reflector's model must be named.")
-    client = ChatClient(f"{settings.REFLECTOR_URL}/v1", model)
+    client = ChatClient(f"{settings.REFLECTOR_URL}/v1", model, config=ENDPOINT)
     return ChatReflector(client, config.reflection, adapter)
