@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import socket
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ import uvicorn
 from retro_core.errors import InvalidInput
 from retro_core.serving.app import make_app
 from retro_core.serving.base_model import MODEL_NAME, ensure_base_model
-from retro_core.serving.engine import Limits
+from retro_core.serving.engine import Engine, Limits
 from retro_core.serving.service import LmService
 
 GRACE_SECONDS = 10
@@ -27,7 +28,9 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--uds", help="serve on this unix socket instead of a port")
     parser.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument(
-        "--adapters-dir", type=Path, help="adapters loaded over HTTP must lie in this folder"
+        "--adapters-dir",
+        type=Path,
+        help="loaded at start; adapters loaded over HTTP must lie in it",
     )
     parser.add_argument("--threads", type=int, default=0, help="0: one per core")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -49,21 +52,43 @@ def make_service(options: argparse.Namespace) -> LmService:
     service = LmService(folder, limits, device=options.device, dtype=options.dtype)
     for pair in options.adapter:
         name, _, path = pair.partition("=")
-        adapter = service.load_adapter(name, Path(path))
-        log.info("Adapter %s loaded: rank %d, sha256 %s", name, adapter.rank, adapter.sha256)
+        _load(service, name, Path(path))
+    for folder in _adapter_folders(options.adapters_dir):
+        try:
+            _load(service, folder.name, folder)
+        except InvalidInput as error:
+            # One broken folder must not keep the others from being served.
+            log.warning("Adapter %s is not loaded: %s", folder.name, error)
     return service
 
 
+def _load(service: LmService, name: str, folder: Path) -> None:
+    adapter = service.load_adapter(name, folder)
+    log.info("Adapter %s loaded: rank %d, sha256 %s", name, adapter.rank, adapter.sha256)
+
+
+def _adapter_folders(adapters_dir: Path | None) -> list[Path]:
+    if adapters_dir is None or not adapters_dir.is_dir():
+        return []
+    return sorted(path.parent for path in adapters_dir.glob("*/adapter_config.json"))
+
+
 class Server(uvicorn.Server):
-    """Says once, in one line, that it is ready."""
+    """Says once, in one line, that it is ready; ends when the engine has ended."""
 
-    address = ""
+    def __init__(self, config: uvicorn.Config, engine: Engine, address: str) -> None:
+        super().__init__(config)
+        self._engine, self._address = engine, address
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then tell."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        await super().startup(sockets)
         if self.started:
-            log.info("Ready: %s at %s", MODEL_NAME, self.address)
+            log.info("Ready: %s at %s", MODEL_NAME, self._address)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Stop serving where nothing could be answered any more."""
+        return await super().on_tick(counter) or not self._engine.alive
 
 
 def main() -> None:
@@ -85,9 +110,10 @@ def main() -> None:
         log_level="warning",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = Server(config)
-    server.address = options.uds or f"http://{options.host}:{options.port}"
-    server.run()
+    address = options.uds or f"http://{options.host}:{options.port}"
+    Server(config, service.engine, address).run()
+    if service.engine.failed:
+        raise SystemExit("The engine failed; see the error above.")
 
 
 if __name__ == "__main__":

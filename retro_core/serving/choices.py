@@ -74,7 +74,8 @@ def token_logprobs(trie: Trie, logprobs: Tensor) -> list[list[float]]:
 
     `logprobs` (1 + nodes, vocabulary): the row after the prompt, then one row per node.
     """
-    rows, columns = [], []
+    rows: list[int] = []
+    columns: list[int] = []
     for candidate, path in zip(trie.candidates, trie.paths, strict=True):
         rows += [0, *(node + 1 for node in path)]
         columns += candidate

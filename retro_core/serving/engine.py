@@ -53,6 +53,7 @@ class Engine:
         self.waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self.failed = False
         self._forgotten: list[str] = []
         self._thread = threading.Thread(target=self._loop, name="engine")
 
@@ -88,12 +89,13 @@ class Engine:
         if self._thread.is_alive():
             self._thread.join()
 
-    @torch.inference_mode()
     def _loop(self) -> None:
         try:
-            while self._await_work():
-                self._step()
+            with torch.inference_mode():
+                while self._await_work():
+                    self._step()
         finally:
+            self.failed = not self._stopping
             self._stopping = True
             self._abandon()
 

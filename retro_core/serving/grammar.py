@@ -62,6 +62,10 @@ class Grammars:
         return Constraint(matcher)
 
 
+class GrammarExhausted(Exception):
+    """A valid grammar outgrew the limits of its library while a text was written."""
+
+
 class Constraint:
     """A compiled grammar, advanced token by token by one sequence."""
 
@@ -72,11 +76,11 @@ class Constraint:
         """A second one at the same point, for another sequence."""
         return Constraint(self._matcher.deep_copy())
 
-    def allowed(self) -> Tensor | None:
-        """True for every token that may come next (vocabulary,); None where the grammar failed."""
+    def allowed(self) -> Tensor:
+        """True for every token that may come next (vocabulary,). Raises GrammarExhausted."""
         bias = self._matcher.compute_logit_bias()
         if self._matcher.is_error():
-            return None
+            raise GrammarExhausted(self._matcher.get_error())
         return torch.frombuffer(bytearray(bias), dtype=torch.uint8) != 0
 
     def advance(self, token: int) -> bool:

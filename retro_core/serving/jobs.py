@@ -79,7 +79,14 @@ class Abandoned:
     reason: str
 
 
-Event = PromptScored | TokenMade | Finished | Chosen | Abandoned
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job cannot be finished, for a reason of its own."""
+
+    reason: str
+
+
+Event = PromptScored | TokenMade | Finished | Chosen | Abandoned | Failed
 
 
 @dataclass(slots=True, eq=False)

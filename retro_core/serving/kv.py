@@ -25,7 +25,7 @@ class KvBuffer:
     @property
     def capacity(self) -> int:
         """How many tokens fit before the buffer must grow."""
-        return self.states.shape[3]
+        return int(self.states.shape[3])
 
     def reserve(self, tokens: int) -> None:
         """Make room for `tokens` more, keeping what is there."""

@@ -4,9 +4,11 @@ import torch
 from torch import Tensor
 
 from retro_core.serving.choices import build_trie, choose, score, token_logprobs, tree_mask
+from retro_core.serving.grammar import GrammarExhausted
 from retro_core.serving.jobs import (
     Choosing,
     Chosen,
+    Failed,
     Finished,
     FinishReason,
     Generation,
@@ -82,7 +84,12 @@ class LiveGeneration:
         if self._work.max_new_tokens == 0:
             self._finish("length")
             return
-        allowed = self._constraint.allowed() if self._constraint else None
+        try:
+            allowed = self._constraint.allowed() if self._constraint else None
+        except GrammarExhausted as error:
+            self.done = True
+            self.job.deliver(Failed(f"the grammar cannot be followed: {error}"))
+            return
         if allowed is not None and not bool(allowed.any()):
             self._finish("eos_token")
             return

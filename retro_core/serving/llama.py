@@ -103,12 +103,15 @@ class Llama:
             (shape.layers, 2, shape.kv_heads, capacity, shape.head_dim), self.dtype, self.device
         )
 
-    @torch.inference_mode()
     def forward(self, spans: Sequence[Span]) -> Tensor:
         """Run all spans in one pass and append them to their buffers.
 
         Returns the final hidden states (T, hidden) in packed order, T the tokens of all spans.
         """
+        with torch.inference_mode():
+            return self._forward(spans)
+
+    def _forward(self, spans: Sequence[Span]) -> Tensor:
         tokens = [token for span in spans for token in span.tokens]
         hidden = self.embedding[torch.tensor(tokens, device=self.device)]
         cos, sin = self._rotations(spans)
@@ -126,10 +129,10 @@ class Llama:
             span.cache.length += len(span.tokens)
         return self._norm(hidden, self.final_norm)
 
-    @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Turn hidden states (T, hidden) into float32 logits (T, vocabulary)."""
-        return functional.linear(hidden, self.head).float()
+        with torch.inference_mode():
+            return functional.linear(hidden, self.head).float()
 
     def _norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(hidden, weight.shape, weight, self.shape.norm_eps)

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from retro_core.serving.tgi_bodies import Strict
 
 MAX_N = 16
+MAX_TEXTS = 32
 MAX_TOP_LOGPROBS = 20
 DEFAULT_NEW_TOKENS = 1024
 

@@ -6,6 +6,7 @@ from retro_core.serving.grammar import Choice, choice_in_schema
 from retro_core.serving.jobs import Choosing, Generation
 from retro_core.serving.openai_bodies import (
     DEFAULT_NEW_TOKENS,
+    MAX_TEXTS,
     ChatBody,
     Common,
     CompletionBody,
@@ -40,7 +41,7 @@ def choice_for(body: ChatBody) -> Choice | None:
 def chat_prompt(service: LmService, body: ChatBody) -> list[int]:
     """Write the conversation out as tokens."""
     text = service.codec.chat([message.plain() for message in body.messages])
-    return service.codec.encode(text)
+    return service.encode(text)
 
 
 def chat_choices(service: LmService, body: ChatBody, choice: Choice) -> list[Choosing]:
@@ -104,20 +105,25 @@ def _siblings(
 
 
 def _prompts(service: LmService, body: CompletionBody) -> list[list[int]]:
-    prompts: list[list[int]] = []
-    given = body.prompt
-    texts = [given] if isinstance(given, str) else given
-    if texts and isinstance(texts[0], int):
-        texts = [texts]  # type: ignore[list-item]  # a single prompt of token ids
-    for item in texts:
-        tokens = service.codec.encode(item) if isinstance(item, str) else item
-        assert isinstance(tokens, list)
-        if any(not 0 <= token < service.codec.vocabulary for token in tokens):
-            raise Problem("prompt: a token id is outside the vocabulary", field="prompt")
-        prompts.append(tokens)
+    prompts = [
+        service.encode(item) if isinstance(item, str) else item
+        for item in _prompt_items(body.prompt)
+    ]
+    if any(not 0 <= token < service.codec.vocabulary for tokens in prompts for token in tokens):
+        raise Problem("prompt: a token id is outside the vocabulary", field="prompt")
     if not prompts:
         raise Problem("prompt: must hold at least one prompt", field="prompt")
+    if len(prompts) * (body.n or 1) > MAX_TEXTS:
+        raise Problem(f"prompt: at most {MAX_TEXTS} texts in one request", field="prompt")
     return prompts
+
+
+def _prompt_items(given: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:
+    """Read the prompt's four forms as a list of texts and token lists."""
+    if isinstance(given, str):
+        return [given]
+    tokens = [item for item in given if isinstance(item, int)]
+    return [tokens] if tokens else [item for item in given if not isinstance(item, int)]
 
 
 def _temperature(body: Common) -> float:

@@ -48,5 +48,12 @@ class NotServing(Problem):
     kind = "unavailable"
 
 
+class GenerationFailed(Problem):
+    """The request was taken up and could not be finished."""
+
+    status = 424
+    kind = "generation"
+
+
 class TooLong(Problem):
     """The input does not fit a limit, which the message names."""

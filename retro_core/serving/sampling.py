@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# Nearly always enough for top-p; the rest is sorted only where it is not.
+FIRST_SORTED = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -70,12 +73,14 @@ class Sampler:
 
 
 def _shortlist(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """Keep the tokens that top-k, top-p and typical-p leave, most probable first.
+    """Keep the tokens that top-k, top-p and typical-p leave.
 
-    Shapes: logprobs (vocabulary,); both results (kept,). Probabilities are not renormalised.
+    Shapes: logprobs (vocabulary,); both results (kept,). Probabilities are not renormalised
+    at the end. Where nothing is filtered, tokens keep their own order: sorting is the slow part.
     """
-    kept = sampling.top_k or len(logprobs)
-    ordered, tokens = logprobs.topk(min(kept, len(logprobs)))
+    if not sampling.top_k and sampling.top_p == 1.0 and sampling.typical_p == 1.0:
+        return logprobs, torch.arange(len(logprobs))
+    ordered, tokens = _most_probable(logprobs, sampling)
     if sampling.top_k:
         ordered = ordered - ordered.logsumexp(0)
     if sampling.top_p < 1.0:
@@ -86,6 +91,17 @@ def _shortlist(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     if sampling.typical_p < 1.0:
         ordered, tokens = _typical(ordered, tokens, sampling.typical_p)
     return ordered, tokens
+
+
+def _most_probable(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """Sort as many tokens as the filters can need."""
+    if sampling.top_k:
+        found = logprobs.topk(min(sampling.top_k, len(logprobs)))
+        return found.values, found.indices
+    found = logprobs.topk(min(FIRST_SORTED, len(logprobs)))
+    if sampling.top_p == 1.0 or found.values.exp().sum() < sampling.top_p:
+        found = logprobs.sort(descending=True, stable=True)
+    return found.values, found.indices
 
 
 def _typical(ordered: Tensor, tokens: Tensor, mass: float) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from retro_core.serving.jobs import (
     Choosing,
     Chosen,
     Event,
+    Failed,
     Finished,
     Generation,
     Job,
@@ -26,8 +27,11 @@ from retro_core.serving.jobs import (
     TokenMade,
 )
 from retro_core.serving.llama import Llama
-from retro_core.serving.problems import NotServing, Problem, TooLong, Unknown
+from retro_core.serving.problems import GenerationFailed, NotServing, Problem, TooLong, Unknown
 from retro_core.serving.text import TextCodec
+
+# Longer texts are refused unread, so that tokenizing never holds up the other requests.
+MAX_CHARACTERS_PER_TOKEN = 32
 
 
 @dataclass(slots=True)
@@ -84,6 +88,16 @@ class LmService:
     def seed(self, given: int | None) -> int:
         """Use the given seed, or the next of a plain count."""
         return next(self._seeds) if given is None else given
+
+    def encode(self, text: str) -> list[int]:
+        """Turn text into tokens, refusing at once what is hopelessly long."""
+        limit = self.limits.max_total
+        if len(text) > limit * MAX_CHARACTERS_PER_TOKEN:
+            raise TooLong(
+                f"`inputs` must have less than {limit} tokens. Given: {len(text)} characters",
+                field="inputs",
+            )
+        return self.codec.encode(text)
 
     def check_length(self, prompt: Sequence[int], new_tokens: int) -> None:
         """Refuse what does not fit the context, naming the limit."""
@@ -144,6 +158,8 @@ class LmService:
                     return
                 if isinstance(item[1], Abandoned):
                     raise NotServing(item[1].reason)
+                if isinstance(item[1], Failed):
+                    raise GenerationFailed(item[1].reason)
                 yield item
                 left -= isinstance(item[1], Finished | Chosen)
         finally:

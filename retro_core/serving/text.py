@@ -8,6 +8,8 @@ from typing import NamedTuple
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
+from retro_core.errors import InvalidInput
+
 END_OF_TURN = "<|im_end|>"
 
 
@@ -28,10 +30,16 @@ class TextCodec:
         template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         self._template = environment.from_string(template)
-        self.end_token = self.tokenizer.token_to_id(END_OF_TURN)
+        self.end_token = self._named(END_OF_TURN)
         self.special = set(self.tokenizer.get_added_tokens_decoder())
         self.vocabulary = self.tokenizer.get_vocab_size()
         self._bytes = _token_bytes(self.tokenizer, self.special)
+
+    def _named(self, name: str) -> int:
+        token = self.tokenizer.token_to_id(name)
+        if token is None:
+            raise InvalidInput(f"The tokenizer has no {name} token.")
+        return token
 
     def encode(self, text: str) -> list[int]:
         """Turn text into token ids; special tokens written out in it count as such."""

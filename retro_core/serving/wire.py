@@ -38,6 +38,8 @@ async def read_body(request: Request, model: type[Body]) -> Body:
         parts.append(part)
     try:
         content = json.loads(b"".join(parts))
+        # Half a surrogate pair is legal JSON and no text.
+        json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
     try:
