@@ -38,6 +38,7 @@ def waiting_plays() -> list[int]:
 
 def _enqueue_play(experiment_id: int) -> None:
     try:
-        django_rq.get_queue(EPISODES).enqueue(PLAY_EXPERIMENT, experiment_id, result_ttl=60)
+        queue = django_rq.get_queue(EPISODES, commit_mode="auto")  # the commit is behind us
+        queue.enqueue(PLAY_EXPERIMENT, experiment_id, result_ttl=60)
     except RedisError as error:
         log.warning("Experiment %s is queued later, the broker is away: %s", experiment_id, error)
