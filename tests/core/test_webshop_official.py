@@ -71,7 +71,7 @@ def test_goals_of_one_split_differ_from_each_other() -> None:
 
 
 def test_more_goals_than_there_are_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="has .* goals for valid_seen"):
+    with pytest.raises(InvalidInput, match=r"has .* goals for valid_seen"):
         generate(count=1_000_000, split="valid_seen", seed=0)
 
 
