@@ -22,7 +22,9 @@ TOO_LONG_WORDS = (
     "context window",
     "too long",
     "too many tokens",
-    "inputs tokens",
+    "context size",
+    "must have less than",
+    "inputs` tokens",
 )
 # Parameters that some models refuse, and what they take instead (empty: leave it out).
 REPLACEMENTS = {"max_tokens": "max_completion_tokens", "temperature": "", "seed": "", "stop": ""}

@@ -1,6 +1,8 @@
 """The regular expression of a structured reflection, with commands the episode makes sense of."""
 
 import re
+from collections.abc import Mapping
+from string import Template
 
 from retro_core.config import ExperimentConfig
 from retro_core.prompts.actor import without_memory
@@ -14,9 +16,9 @@ _ESCAPED = r"\\\g<0>"  # re.escape also escapes spaces, which other engines refu
 def reflection_grammar(episode: Episode, config: ExperimentConfig, prompts: PromptSet) -> str:
     """One line on the mistake, then 1 to `plan_lines` numbered commands; empty for free text.
 
-    An environment with a `plan_name` text (what a name looks like) has the plan speak only of
-    what the agent has seen: `$place` in its `plan_command` stands for the names in the first
-    observation, `$thing` for those that came up later.
+    `plan_command` holds one form of command a line. With a `plan_name` text (what a name looks
+    like) the plan speaks only of what the agent has seen: `$place` stands for the names in the
+    first observation, `$thing` for those that came up later; forms without any are left out.
     """
     if config.reflection.format == "free":
         return ""
@@ -29,14 +31,29 @@ def reflection_grammar(episode: Episode, config: ExperimentConfig, prompts: Prom
 
 
 def _command(episode: Episode, prompts: PromptSet) -> str:
+    forms = prompts.optional("plan_command").splitlines()
     name = prompts.optional("plan_name")
-    if not name:
-        return prompts.text("plan_command")
+    if name:
+        places, things = _places_and_things(name, episode, prompts)
+        known = {"place": _any_of(places), "thing": _any_of(things)}
+        forms = [filled for form in forms if (filled := _filled(form, known))]
+    return "|".join(forms) or prompts.text("plan_anything")
+
+
+def _filled(form: str, known: Mapping[str, str]) -> str:
+    """One form of command with its places filled; empty where a name is needed and none known."""
+    if any(f"${word}" in form and not names for word, names in known.items()):
+        return ""
+    return Template(form).substitute(known)
+
+
+def _places_and_things(
+    name: str, episode: Episode, prompts: PromptSet
+) -> tuple[list[str], list[str]]:
     opening = without_memory(episode.head[-1].content, prompts) if episode.head else ""
     places = _names(name, opening)
     seen = _names(name, "\n".join(step.observation for step in episode.steps))
-    things = [found for found in seen if found not in places]
-    return prompts.fill("plan_command", place=_any_of(places, name), thing=_any_of(things, name))
+    return places, [found for found in seen if found not in places]
 
 
 def _names(name: str, text: str) -> list[str]:
@@ -44,8 +61,6 @@ def _names(name: str, text: str) -> list[str]:
     return list(dict.fromkeys(match.group() for match in re.finditer(name, text)))
 
 
-def _any_of(names: list[str], name: str) -> str:
-    """One of these names, or anything that looks like a name where none is known."""
-    if not names:
-        return f"({name})"
-    return f"({'|'.join(_SPECIAL.sub(_ESCAPED, found) for found in names)})"
+def _any_of(names: list[str]) -> str:
+    """One of these names; empty for none."""
+    return f"({'|'.join(_SPECIAL.sub(_ESCAPED, found) for found in names)})" if names else ""

@@ -18,8 +18,8 @@ class PromptSet:
 
     An environment's folder holds `instructions.txt` and may hold `example_1.txt`, `example_2.txt`,
     `fixed_advice.txt`, `reflection_example_1.txt` with its answers `..._free.txt` and
-    `..._structured.txt`, `plan_command.txt` (a regular expression), and its own version of any
-    common text.
+    `..._structured.txt`, `plan_command.txt` and `plan_name.txt` (see grammar.py), and its own
+    version of any common text.
     """
 
     name: str

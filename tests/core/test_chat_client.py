@@ -138,7 +138,9 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(status: int, advice: s
     ("status", "words"),
     [
         (400, "This model's maximum context length is 4096 tokens."),
-        (422, "`inputs tokens` + `max_new_tokens` must be <= 8192"),
+        (400, "the request exceeds the available context size"),
+        (422, "`inputs` must have less than 8192 tokens. Given: 20031"),
+        (422, "`inputs` tokens + `max_new_tokens` must be <= 8192. Given: 8190 and 4"),
     ],
 )
 def test_a_prompt_that_is_too_long_is_told_apart(status: int, words: str):

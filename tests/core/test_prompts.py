@@ -146,10 +146,19 @@ def test_the_grammar_counts_its_lines_and_speaks_only_of_what_was_seen():
     assert not re.fullmatch(grammar, "Mistake: I did not look.\nPlan:")
 
 
-def test_where_nothing_was_seen_any_name_will_do():
+def test_before_any_thing_was_seen_a_plan_can_only_explore():
     grammar = reflection_grammar(failed(), ExperimentConfig(), HOUSE)
 
-    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. take cup 3 from shelf 1")
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. open shelf 1")
+    assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. take cup 3 from shelf 1")
+
+
+def test_without_any_name_a_plan_is_any_text():
+    episode = replace(failed(), head=(Message("user", "It is dark."),))
+
+    grammar = reflection_grammar(episode, ExperimentConfig(), HOUSE)
+
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. switch the light on")
 
 
 def test_names_with_special_characters_are_taken_literally():
@@ -162,6 +171,15 @@ def test_names_with_special_characters_are_taken_literally():
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup (blue)")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup blue")
+
+
+def test_an_environment_without_forms_of_commands_has_plans_in_any_words():
+    prompts = load_prompts("common")
+
+    grammar = reflection_grammar(failed(), ExperimentConfig(), prompts)
+
+    assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. Search[green doors]")
+    assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. a\n")
 
 
 def test_an_environment_without_names_has_one_form_of_command():
