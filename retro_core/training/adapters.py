@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from peft import LoraConfig, set_peft_model_state_dict
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from retro_core.errors import InvalidInput
@@ -118,11 +118,11 @@ def parent_config(folder: Path, task: str, modules_to_save: list[str] | None) ->
 
 def parent_weights(model: Model, folder: Path) -> None:
     """Take over a parent's weights where the names agree."""
-    result = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
-    if result is not None and result.unexpected_keys:
-        raise InvalidInput(
-            f"The adapter {folder} does not fit the base model: {result.unexpected_keys[0]}."
-        )
+    own, taken = get_peft_model_state_dict(model), load_file(folder / WEIGHTS)
+    strangers = sorted(set(taken) - set(own))
+    if strangers:
+        raise InvalidInput(f"The adapter {folder} does not fit the base model: {strangers[0]}.")
+    set_peft_model_state_dict(model, {**own, **taken})
 
 
 def _clean_config(path: Path, base_name: str) -> None:

@@ -58,6 +58,8 @@ def make_base_model(folder: Path, *, seed: int = 0) -> Path:
         pad_token_id=0,
         eos_token_id=1,
         bos_token_id=None,
+        # Larger than usual: a small adapter must be able to move so small a model.
+        initializer_range=0.2,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -105,7 +107,7 @@ def tiny_spec(world: Path, stage: str, **changes: Any) -> TrainingSpec:
             learning_rate=5e-3, batch_size=4, micro_batch_size=2, max_steps=6
         ),
         tokens=TokenSpec(prompt=16, completion=6, chat_template="none"),
-        reward=RewardSpec(kind="function", function="training_world:says_good_factory"),
+        reward=RewardSpec(kind="function", function="tests.core.training_world:says_good_factory"),
         ppo=PpoSpec(minibatch_size=2, epochs=2, temperature=1.0),
         grpo=GrpoSpec(group_size=2, temperature=1.0),
         evaluation=EvaluationSpec(every=3, samples=2, bootstrap=20),
