@@ -32,7 +32,7 @@ CONFIG = replace(
     PRESETS["embedded"],
     trials=2,
     episode=EpisodeConfig(max_steps=2),
-    reflection=ReflectionConfig(plan_lines=2),
+    reflection=ReflectionConfig(plan_lines=1),
 )
 
 
