@@ -18,7 +18,8 @@ from retro_core.reflectors.tgi import TgiReflector
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of
 
-ENDPOINT = EndpointConfig()
+# About a minute of insisting: a server that is being restarted must not pause the experiment.
+ENDPOINT = EndpointConfig(attempts=8)
 
 
 @dataclass(frozen=True, slots=True)

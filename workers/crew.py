@@ -9,7 +9,7 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from retro_core.errors import EndpointRefused, EndpointUnavailable
 from webapp import jobs
@@ -119,7 +119,7 @@ class Crew:
             for held in list(self._held.values()):
                 mine = ExperimentTask.objects.filter(pk=held.row.pk, lease_holder=self.holder)
                 held.lost = not mine.update(
-                    lease_expires_at=timezone.now() + models.LEASE,
+                    lease_expires_at=Now() + models.LEASE,
                     live_trial=held.trial,
                     live_step=held.step,
                     live_action=held.action[:200],

@@ -1,7 +1,7 @@
 """Work that nobody does any more is taken up again: dead workers, lost jobs."""
 
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from webapp import jobs
 from webapp.experiments.models import Experiment, ExperimentQuerySet, ExperimentTask
@@ -27,7 +27,7 @@ def _without_worker() -> ExperimentQuerySet:
     held = ExperimentTask.objects.filter(
         experiment=OuterRef("pk"),
         state=ExperimentTask.State.OPEN,
-        lease_expires_at__gte=timezone.now(),
+        lease_expires_at__gte=Now(),
     )
     live = [Experiment.Status.QUEUED, Experiment.Status.RUNNING]
     return Experiment.objects.filter(~Exists(held), status__in=live).order_by("pk")

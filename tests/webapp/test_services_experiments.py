@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
 from retro_core.config import ExperimentConfig
 from retro_core.errors import InvalidInput
@@ -97,11 +98,11 @@ def test_each_move_is_possible_from_its_states_only(
 
 
 def test_a_job_is_asked_for_only_after_the_commit(
-    queued_ids: list[int], django_capture_on_commit_callbacks: Callable[..., object]
+    queued_ids: list[int], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     experiment = doors_experiment()
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         services.start(experiment.pk)
         before = list(queued_ids)
 
@@ -109,22 +110,22 @@ def test_a_job_is_asked_for_only_after_the_commit(
 
 
 def test_a_second_start_queues_nothing(
-    queued_ids: list[int], django_capture_on_commit_callbacks: Callable[..., object]
+    queued_ids: list[int], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     experiment = doors_experiment()
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         started = [services.start(experiment.pk), services.start(experiment.pk)]
 
     assert (started, queued_ids) == ([True, False], [experiment.pk])
 
 
 def test_the_start_stands_though_the_broker_is_away(
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     experiment = doors_experiment()  # no test asked for a broker here
 
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         services.start(experiment.pk)
 
     experiment.refresh_from_db()
@@ -157,9 +158,9 @@ def test_deleting_removes_the_rows_but_leaves_the_tasks() -> None:
 
 
 def test_the_first_start_makes_one_sample_with_its_control(
-    queued_ids: list[int], django_capture_on_commit_callbacks: Callable[..., object]
+    queued_ids: list[int], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
+    with django_capture_on_commit_callbacks(execute=True):
         made = services.ensure_sample_experiment()
         again = services.ensure_sample_experiment()
 

@@ -3,12 +3,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from webapp.tasks.models import Task, TaskSet
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
 MAX_UNFINISHED_CLAIMS = 5
 
 
@@ -162,12 +162,12 @@ class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
 
     def claimable(self) -> "ExperimentTaskQuerySet":
         """Open tasks that nobody holds, or whose holder's lease ran out."""
-        free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now())
+        free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
         return self.filter(free, state=ExperimentTask.State.OPEN)
 
     def lost(self) -> "ExperimentTaskQuerySet":
         """Tasks whose holder stopped renewing: a dead worker's."""
-        return self.filter(state=ExperimentTask.State.OPEN, lease_expires_at__lt=timezone.now())
+        return self.filter(state=ExperimentTask.State.OPEN, lease_expires_at__lt=Now())
 
     def claim(self, experiment_id: int, holder: str) -> "ExperimentTask | None":
         """Take the first free task; a row that another worker is just taking is skipped."""
@@ -178,7 +178,7 @@ class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
                 return None
             self.filter(pk=row.pk).update(
                 lease_holder=holder,
-                lease_expires_at=timezone.now() + LEASE,
+                lease_expires_at=Now() + LEASE,
                 unfinished_claims=F("unfinished_claims") + 1,
             )
         return self.select_related("task").get(pk=row.pk)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from math import fsum
 
 from django.db.models import Count
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from webapp.experiments.models import Experiment, ExperimentTask
 
@@ -43,8 +43,7 @@ def progress(experiment: Experiment) -> Progress:
     """Read the maintained counters, and the few rows that are under way."""
     rows = ExperimentTask.objects.filter(experiment=experiment)
     open_count = rows.filter(state=ExperimentTask.State.OPEN).count()
-    now = timezone.now()
-    running = rows.filter(state=ExperimentTask.State.OPEN, lease_expires_at__gte=now).count()
+    running = rows.filter(state=ExperimentTask.State.OPEN, lease_expires_at__gte=Now()).count()
     lost = rows.lost().count()
     return Progress(
         total=experiment.tasks_total,
