@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from retro_core.errors import InvalidInput
 from retro_core.serving.adapters import Adapter, AdapterRegistry
 from retro_core.serving.base_model import MODEL_NAME
 from retro_core.serving.engine import Engine, Limits
@@ -70,7 +71,7 @@ class LmService:
     def load_adapter(self, name: str, folder: Path) -> Adapter:
         """Load or replace an adapter by name."""
         if name == MODEL_NAME:
-            raise Problem(f"{name!r} is the base model's name", field="name")
+            raise InvalidInput(f"{name!r} is the base model's name.")
         return self.adapters.load(name, folder, clock=time.time)
 
     def adapter(self, name: str) -> Adapter:

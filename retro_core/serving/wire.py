@@ -49,7 +49,9 @@ async def read_body(request: Request, model: type[Body]) -> Body:
 
 
 def _as_problem(error: ValidationError) -> Problem:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    # Of a field's alternatives, the one with the right type tells more.
+    first = min(found, key=lambda entry: entry["type"].endswith("_type"))
     path = ".".join(str(part) for part in first["loc"])
     message = f"{path}: {first['msg']}" if path else first["msg"]
     return Problem(message, field=path or None)
