@@ -40,6 +40,13 @@ def test_success_by_trial_counts_any_trial_so_far():
     assert success_by_trial(OUTCOMES).tolist() == [[1, 1, 1], [0, 0, 1], [0, 0, 0]]
 
 
+def test_a_task_tried_again_after_its_success_stays_solved():
+    outcomes = [Outcome("a", 1, True, 1.0), Outcome("a", 2, False, 0.0)]
+
+    assert success_by_trial(outcomes).tolist() == [[1, 1]]
+    assert return_by_trial(outcomes).tolist() == [[1, 0]]
+
+
 def test_the_return_by_trial_is_the_latest_and_a_solved_task_keeps_its_own():
     assert return_by_trial(OUTCOMES).tolist() == [[1, 1, 1], [0, 0.5, 1], [0.5, 0, 0.5]]
 
