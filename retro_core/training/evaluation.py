@@ -130,7 +130,10 @@ def _pair_figures(
     rows: Sequence[RatedReflection], own: Floats, trials: Floats
 ) -> dict[str, float | int | str | None]:
     """Within the same failure where there are several candidates, else within the same task."""
-    pairs, kind = pairs_within(rows, lambda row: (row.task_id, row.prompt)), "same_failure"
+    pairs, kind = (
+        pairs_within(rows, lambda row: (row.task_id, str(row.trial), row.prompt)),
+        "same_failure",
+    )
     if not pairs:
         pairs, kind = pairs_within(rows, lambda row: (row.task_id,)), "same_task"
     place = {id(row): number for number, row in enumerate(rows)}

@@ -22,6 +22,11 @@ OUT_OF_MEMORY = (
     " tokens.completion, or switch gradient_checkpointing on."
 )
 DISK_FULL = "The disk is full. Free some space and resume; the last checkpoint is kept."
+NOT_A_NUMBER = (
+    "The model's probabilities became not a number. Lower optimisation.learning_rate, train in"
+    " float32 or bfloat16, and check that base model and parent adapter are sound."
+)
+_NOT_A_NUMBER = ("probability tensor contains",)
 _NO_SPACE = (
     "no space left",
     "disk quota",
@@ -52,6 +57,8 @@ def explain(error: Exception) -> TrainingFailed:
         return TrainingFailed("disk_full", DISK_FULL)
     if is_out_of_memory(error):
         return TrainingFailed("out_of_memory", OUT_OF_MEMORY)
+    if _mentions(error, _NOT_A_NUMBER):
+        return TrainingFailed("nan_loss", NOT_A_NUMBER)
     if isinstance(error, InvalidInput):
         return TrainingFailed("invalid_input", str(error))
     summary = f"{type(error).__name__}: {error}"[:500]

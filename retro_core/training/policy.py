@@ -122,7 +122,8 @@ class Policy:
     def _precision(self) -> AbstractContextManager[Any]:
         if not self._autocast:
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        cast: AbstractContextManager[Any] = torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return cast
 
     def _keep_hidden(self, _module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
         self._hidden = inputs[0]

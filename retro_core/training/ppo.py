@@ -1,7 +1,7 @@
 """Proximal policy optimisation of the reflector: write, score, learn, again."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -223,7 +223,7 @@ def _policy(given: StageInput) -> Policy:
 def _optimizer(weights: dict[str, torch.nn.Parameter], spec: TrainingSpec) -> AdamW:
     rates = spec.optimisation
     head_rate = spec.ppo.value_learning_rate or rates.learning_rate
-    policy, head = _split(weights.items())
+    policy, head = _split(list(weights.items()))
     groups = [
         {"params": policy, "lr": rates.learning_rate, "peak": rates.learning_rate},
         {"params": head, "lr": head_rate, "peak": head_rate},
@@ -232,12 +232,10 @@ def _optimizer(weights: dict[str, torch.nn.Parameter], spec: TrainingSpec) -> Ad
 
 
 def _split(
-    named: Iterable[tuple[str, torch.nn.Parameter]],
+    named: Sequence[tuple[str, torch.nn.Parameter]],
 ) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-    policy, head = [], []
-    for name, weight in named:
-        (head if name.startswith("value_head.") else policy).append(weight)
-    return policy, head
+    heads = {name: weight for name, weight in named if name.startswith("value_head.")}
+    return [weight for name, weight in named if name not in heads], list(heads.values())
 
 
 def _share(items: int) -> int:

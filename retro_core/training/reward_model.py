@@ -77,7 +77,7 @@ def check_classes(rows: Sequence[RatedReflection], above: float, objective: Obje
         )
 
 
-class Items(Dataset[Item]):
+class Items(Dataset[Item]):  # type: ignore[misc]  # torch is untyped here
     """The snapshot as items of the chosen objective."""
 
     def __init__(

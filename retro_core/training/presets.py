@@ -1,0 +1,128 @@
+"""Ready-made training specifications: the paper's, and one for two CPU cores.
+
+Only dataset, base model, parent and reward remain to be filled in. The paper counts PPO steps as
+its library did, in generated reflections: 20,000 of them are 313 updates of 64.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+
+from retro_core.training.spec import (
+    EvaluationSpec,
+    GrpoSpec,
+    LoraSpec,
+    OptimisationSpec,
+    PpoSpec,
+    RewardModelSpec,
+    Stage,
+    TokenSpec,
+    TrainingSpec,
+)
+
+_PAPER_UPDATES = ceil(20_000 / 64)
+_PAPER = TrainingSpec(
+    lora=LoraSpec(rank=4, alpha=8),
+    tokens=TokenSpec(prompt=2048, completion=256),
+    precision="bfloat16",
+    gradient_checkpointing=True,
+    checkpoint_every=20,
+    evaluation=EvaluationSpec(every=20, samples=8),
+)
+_CPU = TrainingSpec(
+    lora=LoraSpec(rank=8, alpha=16),
+    tokens=TokenSpec(prompt=256, completion=64),
+    checkpoint_every=5,
+    evaluation=EvaluationSpec(every=5, samples=4),
+)
+
+
+def _paper(rank: int) -> dict[Stage, TrainingSpec]:
+    base = replace(_PAPER, lora=LoraSpec(rank=rank, alpha=2 * rank))
+    return {
+        "sft": replace(
+            base,
+            stage="sft",
+            optimisation=OptimisationSpec(learning_rate=1e-5, batch_size=32, epochs=2.0),
+        ),
+        "reward_model": replace(
+            base,
+            stage="reward_model",
+            optimisation=OptimisationSpec(learning_rate=2.5e-5, batch_size=32, epochs=2.0),
+            reward_model=RewardModelSpec(objective="bce"),
+        ),
+        "ppo": replace(
+            base,
+            stage="ppo",
+            optimisation=OptimisationSpec(
+                learning_rate=1.4e-5,
+                batch_size=64,
+                max_steps=_PAPER_UPDATES,
+                schedule="constant",
+            ),
+            ppo=PpoSpec(epochs=4, minibatch_size=16),
+        ),
+        "grpo": replace(
+            base,
+            stage="grpo",
+            optimisation=OptimisationSpec(
+                learning_rate=1.4e-5,
+                batch_size=64,
+                max_steps=_PAPER_UPDATES,
+                schedule="constant",
+            ),
+            grpo=GrpoSpec(group_size=8),
+        ),
+    }
+
+
+# Learning rates are far above the paper's: the model is fifty times smaller and sees few steps.
+_CPU_STAGES: dict[Stage, TrainingSpec] = {
+    "sft": replace(
+        _CPU,
+        stage="sft",
+        optimisation=OptimisationSpec(
+            learning_rate=4e-4, batch_size=8, micro_batch_size=4, max_steps=30, warmup_steps=2
+        ),
+    ),
+    "reward_model": replace(
+        _CPU,
+        stage="reward_model",
+        optimisation=OptimisationSpec(
+            learning_rate=4e-4, batch_size=8, micro_batch_size=4, max_steps=30, warmup_steps=2
+        ),
+        reward_model=RewardModelSpec(objective="auto"),
+    ),
+    "ppo": replace(
+        _CPU,
+        stage="ppo",
+        optimisation=OptimisationSpec(
+            learning_rate=3e-4,
+            batch_size=8,
+            micro_batch_size=4,
+            max_steps=12,
+            schedule="constant",
+        ),
+        ppo=PpoSpec(
+            epochs=2, minibatch_size=8, kl_coef=0.05, kl_target=0.0, value_learning_rate=1e-3
+        ),
+    ),
+    "grpo": replace(
+        _CPU,
+        stage="grpo",
+        optimisation=OptimisationSpec(
+            learning_rate=3e-4,
+            batch_size=8,
+            micro_batch_size=4,
+            max_steps=12,
+            schedule="constant",
+        ),
+        grpo=GrpoSpec(group_size=4),
+    ),
+}
+
+PRESETS: Mapping[str, Mapping[Stage, TrainingSpec]] = {
+    "paper": _paper(4),
+    "paper_rank_1": _paper(1),
+    "cpu-small": _CPU_STAGES,
+}

@@ -1,0 +1,123 @@
+"""Exported adapters load in plain PEFT, old and new, and give the same logits."""
+
+import json
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from retro_core.training.adapters import (
+    adapter_checksum,
+    check_parent,
+    export_adapter,
+    read_card,
+)
+from retro_core.training.models import load_policy, load_reward_model, weights_digest
+from retro_core.training.scorer import load_scorer, score_pairs
+from retro_core.training.spec import LoraSpec
+from tests.core.training_world import make_base_model, tiny_spec
+
+# The fields of LoraConfig and its parents in peft 0.10.0.
+PEFT_0_10 = {
+    *("peft_type", "auto_mapping", "base_model_name_or_path", "revision", "task_type"),
+    *("inference_mode", "r", "target_modules", "lora_alpha", "lora_dropout", "fan_in_fan_out"),
+    *("bias", "use_rslora", "modules_to_save", "init_lora_weights", "layers_to_transform"),
+    *("layers_pattern", "rank_pattern", "alpha_pattern", "megatron_config", "megatron_core"),
+    *("loftq_config", "use_dora", "layer_replication"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = tmp_path_factory.mktemp("adapters")
+    make_base_model(world / "base")
+    return world
+
+
+def stirred(model):
+    """Give the adapter weights that change something: fresh ones are a no-op."""
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.2)
+    return model.eval()
+
+
+def exported(world, name, **lora):
+    spec = tiny_spec(world, "sft", lora=LoraSpec(**lora))
+    digest = weights_digest(world / "base")
+    model = stirred(load_policy(spec, digest))
+    card = {"kind": "policy", "base_sha256": digest}
+    checksum = export_adapter(model, world / name, base_name="tiny-llama", card=card)
+    return model, checksum
+
+
+@pytest.mark.parametrize("lora", [{"rank": 1}, {"rank": 4}, {"targets": "q_proj, v_proj"}])
+def test_plain_peft_gives_equal_logits(world, lora):
+    model, _ = exported(world, "equal", **lora)
+    ids = torch.tensor([[3, 4, 5, 6, 7]])
+
+    base = AutoModelForCausalLM.from_pretrained(world / "base")
+    bare = base(ids).logits.detach()
+    loaded = PeftModel.from_pretrained(base, world / "equal").eval()
+
+    torch.testing.assert_close(loaded(ids).logits, model(ids).logits, rtol=0, atol=0)
+    assert (loaded(ids).logits - bare).abs().max() > 0.1
+
+
+def test_the_configuration_holds_only_what_old_peft_knows_and_no_path(world):
+    exported(world, "clean", rank=4)
+
+    config = json.loads((world / "clean/adapter_config.json").read_text())
+
+    assert set(config) <= PEFT_0_10
+    assert config["base_model_name_or_path"] == "tiny-llama"
+    assert str(world) not in json.dumps(config)
+    names = sorted(path.name for path in (world / "clean").iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors", "retro_adapter.json"]
+
+
+def test_the_checksum_tells_weights_apart_and_repeats(world):
+    _, first = exported(world, "first", rank=4)
+    _, again = exported(world, "again", rank=4)
+    _, other = exported(world, "other", rank=1)
+
+    assert (
+        first
+        == again
+        == adapter_checksum(world / "first")
+        == read_card(world / "first")["checksum"]
+    )
+    assert first != other
+
+
+def test_an_export_cut_short_is_no_adapter_and_can_be_done_again(world):
+    (world / "cut.partial").mkdir()
+    (world / "cut.partial/adapter_model.safetensors").write_bytes(b"half")
+
+    assert not (world / "cut").exists()
+    exported(world, "cut", rank=4)
+
+    check_parent(world / "cut", weights_digest(world / "base"), "policy")
+    assert not (world / "cut.partial").exists()
+
+
+def test_the_scorer_gives_the_scores_of_the_trained_reward_model(world):
+    spec = tiny_spec(world, "reward_model")
+    digest = weights_digest(world / "base")
+    model = stirred(load_reward_model(spec, digest))
+    figures = {"tokens": spec.tokens.to_json(), "score_mean": 0.5, "score_deviation": 2.0}
+    card = {"kind": "reward_model", "base_sha256": digest, "figures": figures}
+    export_adapter(model, world / "judge", base_name="tiny-llama", card=card)
+    pairs = [("look open again", "good plan"), ("take", "never take the mug again and again")]
+
+    scorer = load_scorer(world / "judge", world / "base", device="cpu")
+    normal = load_scorer(world / "judge", world / "base", device="cpu", normalise=True)
+
+    raw = score_pairs(model, scorer._tokenizer, pairs, spec.tokens)
+    assert scorer.score(pairs) == pytest.approx(raw, abs=1e-6)
+    assert scorer(*pairs[1]) == pytest.approx(raw[1], abs=1e-5)
+    assert normal(*pairs[0]) == pytest.approx((raw[0] - 0.5) / 2.0, abs=1e-5)
+    assert raw[0] != pytest.approx(raw[1], abs=1e-3)
