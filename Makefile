@@ -12,7 +12,7 @@ TORCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
 PYTEST := $(BIN)/python -m pytest -q
 INSTALLED := $(VENV)/installed
 SAY := @printf '\033[1m%s\033[0m\n'

@@ -133,6 +133,8 @@ def test_down_stops_everything_and_status_says_so(studio: Studio) -> None:
     assert running.returncode == 0
     assert "Worker episodes" in running.stdout
     assert down.stdout == "Stopped.\n"
+    assert studio.process is not None
+    assert studio.process.wait(20) == 0
     assert studio.processes() == []
     assert studio.run("status").returncode == 3
     assert studio.run("down").stdout == "The studio is not running.\n"

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "webapp.tasks",
     "webapp.experiments",
     "webapp.episodes",
+    "webapp.annotation",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -158,4 +159,5 @@ CHILD_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",
     "HF_HUB_OFFLINE": _text("HF_HUB_OFFLINE", "1"),
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TQDM_DISABLE": "1",
 }

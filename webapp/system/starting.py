@@ -43,11 +43,12 @@ def start_everything(supervisor: Supervisor, say: Say) -> None:
     web_server = supervisor.start(stack.web_server())
     with stage("Tables", say):
         migrate_where_needed()
-    others = [supervisor.start(child) for child in stack.workers()]
-    with stage("Sample experiment", say):
+    with stage("First rows", say):
         make_first_rows()
-    for child in [*others, web_server, *lm_servers]:
+    for child in [web_server, *lm_servers]:
         child.ready(say)
+    for service in stack.workers():  # last, or their first calls meet a model that still loads
+        supervisor.start(service).ready(say)
 
 
 def migrate_where_needed() -> None:
