@@ -37,7 +37,7 @@ function openLinkedStep() {
   if (!linked || !timeline) return;
   const step = document.getElementById(`step-${linked[1]}`);
   if (step) return choose(step);
-  const first = Math.floor((linked[1] - 1) / 60) * 60;
+  const first = Math.floor((linked[1] - 1) / timeline.dataset.window) * timeline.dataset.window;
   if (!location.search.includes(`from=${first}`)) {
     location.replace(`${timeline.dataset.episode}?from=${first}${location.hash}`);
   }

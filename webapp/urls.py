@@ -8,4 +8,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("episodes/", include("webapp.episodes.urls")),
     path("task-sets/", include("webapp.tasks.urls")),
     path("reflections/", include("webapp.episodes.reflection_urls")),
+    path("annotation/", include("webapp.annotation.urls")),
 ]

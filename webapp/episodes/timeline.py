@@ -1,6 +1,7 @@
 """The steps of an episode as its page shows them, cut to what a first look needs."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -9,8 +10,9 @@ from django.db.models.functions import Left, Length
 from webapp import present
 from webapp.episodes.models import Episode, Step
 
-STEPS_SHOWN = 60
+STEPS_SHOWN = 50
 TEXT_SHOWN = 600
+MAP_CELLS = 100
 LINE_SHOWN = 180
 ENDS_SHOWN = 5
 
@@ -49,7 +51,7 @@ class MapCell:
 
 
 def step_rows(episode: Episode, first: int = 0) -> list[StepRow]:
-    """Up to sixty steps from number `first` on; the database cuts long texts."""
+    """Up to fifty steps from number `first` on; the database cuts long texts."""
     steps = _clipped(episode.steps.all(), TEXT_SHOWN)
     window = steps.filter(index__gte=max(first - 1, 0)).order_by("index")[: STEPS_SHOWN + 1]
     rows: list[StepRow] = []
@@ -77,22 +79,24 @@ def both_ends(rows: list[StepRow]) -> tuple[list[StepRow], int, list[StepRow]]:
 
 
 def minimap(episode: Episode) -> list[MapCell]:
-    """One cell a step: invalid and rewarded ones stand out."""
-    rows = episode.steps.order_by("index").values_list("index", "invalid", "reward")
-    return [
-        MapCell(
-            number=index + 1,
-            address=step_address(index),
-            kind="invalid" if invalid else "rewarded" if reward > 0 else "",
-        )
-        for index, invalid, reward in rows
-    ]
+    """One cell a step, or a few steps in a long episode; invalid and rewarded ones stand out."""
+    rows = list(episode.steps.order_by("index").values_list("index", "invalid", "reward"))
+    size = max(ceil(len(rows) / MAP_CELLS), 1)
+    return [_map_cell(rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
+def _map_cell(steps: list[tuple[int, bool, float]]) -> MapCell:
+    rewarded = any(reward > 0 for _, _, reward in steps)
+    invalid = any(invalid for _, invalid, _ in steps)
+    first = steps[0][0]
+    kind = "rewarded" if rewarded else "invalid" if invalid else ""
+    return MapCell(number=first + 1, address=step_address(first), kind=kind)
 
 
 def step_address(index: int) -> str:
     """A link inside the episode page that opens the right window of steps."""
     first = index // STEPS_SHOWN * STEPS_SHOWN
-    return f"?from={first}#step-{index + 1}" if first else f"?#step-{index + 1}"
+    return f"{f'?from={first}' if first else ''}#step-{index + 1}"
 
 
 def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, Any]":

@@ -34,6 +34,7 @@ def episode_detail(request: HtmxHttpRequest, episode_id: int) -> HttpResponse:
         "truncation": timeline.truncation_words(episode),
         "steps": steps,
         "first": first,
+        "window": timeline.STEPS_SHOWN,
         "more_from": last if last < episode.step_count else None,
         "minimap": timeline.minimap(episode),
         "trials": trials,

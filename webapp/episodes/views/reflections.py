@@ -49,6 +49,7 @@ def reflection_list(request: HtmxHttpRequest) -> HttpResponse:
         "rows": reflection_rows(page.rows),
         "page": page,
         "ratings": list(RATINGS),
+        "filtered": any(filters.cleaned_data.values()),
         "rating": filters.cleaned_data.get("rating", ""),
         "experiment": Experiment.objects.filter(pk=chosen).first() if chosen else None,
     }

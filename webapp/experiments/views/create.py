@@ -18,8 +18,9 @@ from webapp.keyset import whole_number
 @require_http_methods(["GET", "POST"])
 @permission_required("experiments.add_experiment", raise_exception=True)
 def experiment_new(request: HttpRequest) -> HttpResponse:
-    form = ExperimentForm(request.POST or None, initial=_initial(request))
-    if request.method == "POST" and form.is_valid():
+    sent = request.POST if request.method == "POST" else None
+    form = ExperimentForm(sent, initial=_initial(request))
+    if form.is_valid():
         assert isinstance(request.user, User)
         experiment = form.save(request.user)
         if experiment is not None:

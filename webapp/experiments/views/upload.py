@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 from webapp.episodes.importing import ImportReport, import_episodes
 
 MOST_MEGABYTES = 512
+SOURCE_SHOWN = 120
 
 
 class UploadForm(forms.Form):
@@ -33,9 +34,7 @@ class UploadForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @permission_required("experiments.add_experiment", raise_exception=True)
 def episodes_upload(request: HttpRequest) -> HttpResponse:
-    form = UploadForm(request.POST or None, request.FILES or None)
-    if request.method != "POST":
-        form = UploadForm()
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     report = _imported(form) if form.is_valid() else None
     if report and not report.bad_count and report.experiments:
         messages.success(
@@ -50,7 +49,7 @@ def episodes_upload(request: HttpRequest) -> HttpResponse:
 
 def _imported(form: UploadForm) -> ImportReport:
     file = form.cleaned_data["file"]
-    return import_episodes(file, source=file.name, skip_bad=form.cleaned_data["skip_bad"])
+    return import_episodes(file, source=file.name[:SOURCE_SHOWN], skip_bad=form.cleaned_data["skip_bad"])
 
 
 def _to_result(report: ImportReport) -> HttpResponse:
