@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
@@ -217,19 +216,3 @@ def test_expected_trials_end_at_the_first_success(
     trials: int, share: float, expected: float
 ) -> None:
     assert expected_trials(trials, share) == pytest.approx(expected)
-
-
-def test_the_database_refuses_a_second_episode_of_a_trial() -> None:
-    experiment = doors_experiment()
-    row = {
-        "experiment": experiment,
-        "task": experiment.experiment_tasks.get(position=0).task,
-        "trial": 1,
-        "success": False,
-        "episode_return": 0.0,
-        "finished_at": timezone.now(),
-    }
-    Episode.objects.create(**row)
-
-    with pytest.raises(IntegrityError, match="episode_once_per_trial"), transaction.atomic():
-        Episode.objects.create(**row)

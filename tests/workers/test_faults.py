@@ -22,7 +22,7 @@ from retro_core.supervisor.valkey import valkey_service
 from tests.workers.lm_server import LoopbackModel
 
 ROOT = Path(__file__).resolve().parents[2]
-FAULTS = ("none", "worker", "horse", "valkey", "postgres", "lm", "stop")
+FAULTS = ("none", "worker", "horse", "valkey", "postgres", "lm", "two", "stop")
 EPISODES = """
     SELECT t.key, e.trial, e.seed, e.success, e.episode_return, e.step_count, e.final_answer,
            r.text, r.seed, r.automatic_rating,
@@ -215,6 +215,22 @@ def test_a_model_that_goes_away_pauses_and_changes_nothing(
     assert "127.0.0.1" in message[0][0]
     assert "resume" in message[0][0]
     assert stage.results(pk) == undisturbed
+
+
+def test_two_workers_play_one_experiment_together(stage: Stage, undisturbed: list[Any]) -> None:
+    log = stage.places.data / "program.log"
+    before = log.read_text().count("started with PID")
+    second = stage.run_program("work")
+    stage.wait_for(lambda: log.read_text().count("started with PID") > before, "a second worker")
+    pk = stage.start("two")
+    holders = """SELECT count(DISTINCT lease_holder) FROM experiments_experimenttask
+                  WHERE experiment_id = %s AND lease_holder <> ''"""
+
+    stage.wait_for(lambda: stage.ask(holders, pk)[0][0] == 2, "two holders of leases")
+
+    assert stage.results(pk) == undisturbed
+    second.terminate()
+    second.wait(20)
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_tasks_back_at_once(stage: Stage) -> None:

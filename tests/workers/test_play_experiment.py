@@ -333,3 +333,26 @@ def test_players_share_one_actor_and_each_has_its_own_world(play: Play) -> None:
 
     assert isinstance(parts.actor, ScriptedActor)
     assert len({id(env) for env in made}) == 3
+
+
+def test_the_step_under_way_is_shown_while_it_is_played(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[int, int, str]] = []
+    renew = crew.Crew._renew
+
+    def look(self: crew.Crew) -> None:
+        renew(self)
+        shown.extend(
+            ExperimentTask.objects.filter(live_trial__gt=0).values_list(
+                "live_trial", "live_step", "live_action"
+            )
+        )
+
+    monkeypatch.setattr(crew.Crew, "_renew", look)
+    pause = doors.parts(Interrupted(2, lambda: threading.Event().wait(0.3)))
+
+    play(queued(1), pause)
+
+    assert (1, 1, "open red") in shown
+    assert not ExperimentTask.objects.exclude(live_trial=0).exists()
