@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 
 FREE_LENGTHS = 24  # lengths that Lucene's one-byte code keeps exact
 DOCS_PER_CHUNK = 20_000
+LOOKUP_COSTS = 8  # looking a document up in a term's list, against adding the list's next entry
 PRUNING_MARGIN = 1e-4  # far above the rounding of a sum, far below a difference that matters
 
 
@@ -94,20 +95,24 @@ def _accumulate(
 ) -> NDArray[np.intp]:
     """Add the scores of every term that can matter; return the documents that may be best.
 
-    Terms come strongest first. As soon as no unseen document can reach the `limit` best, the
-    weaker terms are looked up for the seen ones alone.
+    Terms come strongest first. As soon as no unseen document can reach the `limit` best, only
+    seen ones that still can are candidates, and fewer with every further term.
     """
     still_to_come = sum(posting.highest_score for posting in postings)
-    for number, posting in enumerate(postings):
-        totals[posting.docs] += posting.scores()
+    candidates: NDArray[np.intp] | None = None
+    for posting in postings:
+        if candidates is None or len(posting.docs) < LOOKUP_COSTS * len(candidates):
+            totals[posting.docs] += posting.scores()
+        else:
+            _add_for(candidates, posting, totals)
         still_to_come -= posting.highest_score
-        reached = _reached_by(totals[posting.docs], limit) - PRUNING_MARGIN
-        if reached > still_to_come:
-            candidates = np.flatnonzero(totals >= reached - still_to_come)
-            for weaker in postings[number + 1 :]:
-                _add_for(candidates, weaker, totals)
-            return candidates
-    return np.flatnonzero(totals)
+        reached = _reached_by(totals[posting.docs if candidates is None else candidates], limit)
+        least = reached - still_to_come - PRUNING_MARGIN
+        if candidates is not None:
+            candidates = candidates[totals[candidates] >= least]
+        elif least > 0:
+            candidates = np.flatnonzero(totals >= least)
+    return np.flatnonzero(totals) if candidates is None else candidates
 
 
 def _reached_by(totals: NDArray[np.float64], limit: int) -> float:
