@@ -7,26 +7,24 @@ python bench/serving.py --fuzz 10000     random bodies on every route: counts by
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.lm_server import MODEL, MODELS_DIR, LmServer, running_lm_server
 
-CLIENTS_UNDER_LOAD = 64
 PROMPT_TOKENS = 800
 REFLECTION_TOKENS = 120
+DECODED = 40
+PATIENCE_SECONDS = 900
 EPISODE_STEPS = 20
 HEAD = (
     "Interact with a household to solve a task. Here is an example.\n"
@@ -58,27 +56,36 @@ def generate(server: LmServer, prompt: str, new_tokens: int, seed: int = 1) -> N
             "inputs": prompt,
             "parameters": {"max_new_tokens": new_tokens, "do_sample": True, "seed": seed},
         },
+        timeout=PATIENCE_SECONDS,
     ).raise_for_status()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """What some work cost: seconds on the clock, and of the server's processor time."""
+
+    wall: float
+    cpu: float
+
+
+def spend(server: LmServer, work: Callable[[], object]) -> Spent:
+    process = psutil.Process(server.process.pid)
+    cpu, wall = sum(process.cpu_times()[:2]), time.perf_counter()
     work()
-    return time.perf_counter() - start
+    return Spent(time.perf_counter() - wall, sum(process.cpu_times()[:2]) - cpu)
 
 
-def decode_rate(server: LmServer, clients: int, tokens: int) -> float:
-    """Tokens a second over all clients; the prompt is short."""
-    made = metrics(server)["lm_generated_tokens_total"]
+def decode(server: LmServer, clients: int) -> Spent:
+    """Write DECODED tokens for each client after a short prompt."""
+
+    def write(number: int) -> None:
+        generate(server, "Once upon a time", DECODED, number)
 
     def all_clients() -> None:
         with ThreadPoolExecutor(clients) as pool:
-            list(
-                pool.map(lambda n: generate(server, "Once upon a time", tokens, n), range(clients))
-            )
+            list(pool.map(write, range(clients)))
 
-    spent = seconds(all_clients)
-    return (metrics(server)["lm_generated_tokens_total"] - made) / spent
+    return spend(server, all_clients)
 
 
 def play_episode(server: LmServer, number: int) -> list[float]:
@@ -95,7 +102,8 @@ def play_episode(server: LmServer, number: int) -> list[float]:
             "response_format": {"type": "json_schema", "json_schema": schema},
         }
         start = time.perf_counter()
-        reply = server.http().post("/v1/chat/completions", json=body).raise_for_status()
+        reply = server.http().post("/v1/chat/completions", json=body, timeout=PATIENCE_SECONDS)
+        reply.raise_for_status()
         latencies.append(time.perf_counter() - start)
         action = json.loads(reply.json()["choices"][0]["message"]["content"])
         seen = f"You {action}. You see a book {step}, a pen {step} and a key {step}. What now?"
@@ -104,46 +112,54 @@ def play_episode(server: LmServer, number: int) -> list[float]:
     return latencies
 
 
-def bare_transformers(threads: int) -> dict[str, float]:
-    """The same figures from transformers' own `generate`."""
-    program = f"""
-import json, time, torch
+BARE = """
+import json, sys, time, torch
 from pathlib import Path
 from transformers import AutoModelForCausalLM
 from retro_core.serving.base_model import ensure_base_model
-torch.set_num_threads({threads})
-folder = ensure_base_model(Path({str(MODELS_DIR)!r}))
+models, threads, prompt, decoded = sys.argv[1], *map(int, sys.argv[2:])
+torch.set_num_threads(threads)
+folder = ensure_base_model(Path(models))
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-def rate(batch, prompt, new):
-    tokens = torch.full((batch, prompt), 260)
-    start = time.perf_counter()
+def rate(batch, length, new):
+    tokens = torch.full((batch, length), 260)
+    wall, cpu = time.perf_counter(), time.process_time()
     model.generate(tokens, attention_mask=torch.ones_like(tokens), do_sample=False,
                    min_new_tokens=new, max_new_tokens=new, pad_token_id=2)
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - cpu
 rate(1, 8, 2)
-print(json.dumps({{"prefill": {PROMPT_TOKENS} / rate(1, {PROMPT_TOKENS}, 1),
-                  "decode 1": 40 / rate(1, 8, 40), "decode 8": 8 * 40 / rate(8, 8, 40)}}))
+found = [(prompt, rate(1, prompt, 1)), (decoded, rate(1, 4, decoded)),
+         (8 * decoded, rate(8, 4, decoded))]
+print(json.dumps([[count / wall, count / cpu] for count, (wall, cpu) in found]))
 """
-    command = ["env", "OMP_WAIT_POLICY=passive", sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+
+
+def bare_transformers(threads: int, prompt_tokens: int) -> list[list[float]]:
+    """Prefill, decode at 1 and at 8 by transformers: tokens a second, and a CPU-second."""
+    numbers = [str(number) for number in (threads, prompt_tokens, DECODED)]
+    command = ["env", "OMP_WAIT_POLICY=passive", sys.executable, "-c", BARE, str(MODELS_DIR)]
+    done = subprocess.run(command + numbers, capture_output=True, text=True, check=True)
+    figures: list[list[float]] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
 def measure_speed(threads: int) -> None:
-    bare = bare_transformers(threads)
     with running_lm_server(threads=threads) as server:
         prompt = story(0, PROMPT_TOKENS)
         count = len(server.http().post("/tokenize", json={"inputs": prompt}).json())
-        figures = {
-            "prefill": count / seconds(lambda: generate(server, prompt, 1)),
-            "decode 1": decode_rate(server, 1, 40),
-            "decode 8": decode_rate(server, 8, 40),
+        generate(server, "Warm up.", 2)
+        own = {
+            "prefill": (count, spend(server, lambda: generate(server, prompt, 1))),
+            "decode at 1": (DECODED, decode(server, 1)),
+            "decode at 8": (8 * DECODED, decode(server, 8)),
         }
-        for name, value in figures.items():
-            ratio = value / bare[name]
+        bare = bare_transformers(threads, count)
+        print(f"{threads} threads         tokens/s (bare)   tokens/CPU-s (bare)  ratio")
+        for (name, (tokens, spent)), (wall, cpu) in zip(own.items(), bare, strict=True):
+            per_cpu = tokens / spent.cpu
             print(
-                f"{name:10} {value:7.1f} tokens/s   transformers {bare[name]:7.1f}   x{ratio:.2f}"
+                f"{name:12} {tokens / spent.wall:12.1f} ({wall:.1f}) {per_cpu:18.1f} ({cpu:.1f})"
+                f" {per_cpu / cpu:13.2f}"
             )
         measure_episode(server)
         measure_reflections(server)
@@ -151,14 +167,16 @@ def measure_speed(threads: int) -> None:
 
 def measure_episode(server: LmServer) -> None:
     before = metrics(server)
-    latencies = sorted(play_episode(server, 1)[1:])
+    latencies: list[float] = []
+    spent = spend(server, lambda: latencies.extend(sorted(play_episode(server, 1)[1:])))
     after = metrics(server)
     hits, asked = (
         after[name] - before[name]
         for name in ("lm_cache_hit_tokens_total", "lm_cache_lookup_tokens_total")
     )
     print(
-        f"choice of {len(COMMANDS)}: median {latencies[len(latencies) // 2]:.2f} s, "
+        f"episode of {EPISODE_STEPS} choices among {len(COMMANDS)}: {spent.wall:.1f} s, "
+        f"{spent.cpu:.1f} CPU-s; after the first, median {latencies[len(latencies) // 2]:.2f} s, "
         f"worst {latencies[-1]:.2f} s; cache hit share {hits / asked:.3f}"
     )
 
@@ -171,129 +189,17 @@ def measure_reflections(server: LmServer) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(write, range(1, 9)))
 
-    print(f"8 reflections of {REFLECTION_TOKENS} from {PROMPT_TOKENS}: {seconds(eight):.1f} s")
-
-
-def measure_load(duration: float, threads: int) -> None:
-    """64 clients that never wait: generations, choices and streams."""
-    with running_lm_server(threads=threads) as server:
-        process = psutil.Process(server.process.pid)
-        statuses: Counter[int] = Counter()
-        latencies: list[float] = []
-        end = time.monotonic() + duration
-
-        def client(number: int) -> None:
-            draw = random.Random(number)
-            with server.http() as http:
-                while time.monotonic() < end:
-                    start = time.monotonic()
-                    path, content = random_request(draw)
-                    reply = http.post(path, content=content, timeout=600)
-                    statuses[reply.status_code] += 1
-                    latencies.append(time.monotonic() - start)
-                    if reply.status_code == 429:
-                        time.sleep(draw.random())
-
-        with ThreadPoolExecutor(CLIENTS_UNDER_LOAD) as pool:
-            running = [pool.submit(client, number) for number in range(CLIENTS_UNDER_LOAD)]
-            memory = [process.memory_info().rss >> 20]
-            while time.monotonic() < end:
-                time.sleep(duration / 10)
-                memory.append(process.memory_info().rss >> 20)
-            for task in running:
-                task.result()
-    latencies.sort()
-    print(f"load: statuses {dict(statuses)}; median {latencies[len(latencies) // 2]:.1f} s")
-    print(f"memory over time, MiB: {memory}")
-
-
-def random_request(draw: random.Random) -> tuple[str, bytes]:
-    """A good request: path and body."""
-    prompt = story(draw.randrange(8), draw.choice([30, 100, 300]))
-    if draw.random() < 0.5:
-        schema = {"name": "a", "schema": {"enum": draw.sample(COMMANDS, 5)}}
-        body: dict[str, Any] = {
-            "model": MODEL,
-            "messages": [{"role": "user", "content": prompt}],
-            "response_format": {"type": "json_schema", "json_schema": schema},
-        }
-        return "/v1/chat/completions", json.dumps(body).encode()
-    parameters = {"max_new_tokens": draw.randrange(1, 20), "do_sample": True}
-    path = draw.choice(["/generate", "/generate_stream"])
-    return path, json.dumps({"inputs": prompt, "parameters": parameters}).encode()
-
-
-def measure_fuzz(count: int) -> None:
-    draw = random.Random(0)
-    statuses: Counter[str] = Counter()
-    with running_lm_server("--max-total-tokens", "256") as server, server.http() as http:
-        for _ in range(count):
-            path, content = fuzzed_request(draw)
-            try:
-                reply = http.post(path, content=content)
-                statuses[f"{reply.status_code}"] += 1
-                if reply.status_code >= 500:
-                    print(reply.status_code, path, content[:300], reply.text[:300])
-            except httpx2.TransportError as error:
-                statuses[type(error).__name__] += 1
-        print(f"fuzz: {dict(sorted(statuses.items()))}; healthy: {http.get('/health').status_code}")
-
-
-BODIES: dict[str, dict[str, Any]] = {
-    "/generate": {"inputs": "a b", "parameters": {"max_new_tokens": 2, "top_k": 3, "seed": 1}},
-    "/generate_stream": {"inputs": "a b", "parameters": {"max_new_tokens": 2, "stop": ["x"]}},
-    "/": {
-        "inputs": "a",
-        "parameters": {"max_new_tokens": 2, "grammar": {"type": "regex", "value": "[ab]{3}"}},
-    },
-    "/tokenize": {"inputs": "some text"},
-    "/adapters": {"name": "x", "path": "/nowhere"},
-    "/v1/completions": {"model": MODEL, "prompt": ["a"], "max_tokens": 2, "logprobs": 1},
-    "/v1/chat/completions": {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": "a"}],
-        "max_tokens": 2,
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "n", "schema": {"type": "object", "properties": {}}},
-        },
-    },
-}
-ODD = [None, True, -1, 0, 1e308, 2**70, "", "\x00", "é" * 50, [], {}, [[]], "a(b", {"enum": ["a"]},
-       {"type": "regex", "value": "(((a+)+)+)+b"}, {"$ref": "#"}, ["a"] * 5, "x" * 3000]  # fmt: skip
-
-
-def fuzzed_request(draw: random.Random) -> tuple[str, bytes]:
-    """A good body with one to three changes: a value, a key, or the bytes themselves."""
-    path = draw.choice(sorted(BODIES))
-    body = json.loads(json.dumps(BODIES[path]))
-    for _ in range(draw.randrange(1, 4)):
-        node = body
-        while draw.random() < 0.6:
-            inner = [value for value in node.values() if isinstance(value, dict) and value]
-            if not inner:
-                break
-            node = draw.choice(inner)
-        key = draw.choice([*node, "extra", "grammar", "seed", "stream", "n", "best_of"])
-        node[key] = draw.choice(ODD)
-    content = bytearray(json.dumps(body).encode())
-    if draw.random() < 0.15:
-        content[draw.randrange(len(content))] = draw.randrange(256)
-    return path, bytes(content)
+    spent = spend(server, eight)
+    print(
+        f"8 reflections of {REFLECTION_TOKENS} tokens from {PROMPT_TOKENS}: {spent.wall:.1f} s, "
+        f"{spent.cpu:.1f} CPU-s"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--load", type=float, metavar="SECONDS")
-    parser.add_argument("--fuzz", type=int, metavar="REQUESTS")
-    options = parser.parse_args()
-    if options.load:
-        measure_load(options.load, options.threads)
-    elif options.fuzz:
-        measure_fuzz(options.fuzz)
-    else:
-        measure_speed(options.threads)
+    measure_speed(parser.parse_args().threads)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from retro_core.serving.base_model import ensure_base_model
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS_DIR = REPOSITORY / "data" / "models"
 MODEL = "smollm2-135m-instruct"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @dataclass(frozen=True)
