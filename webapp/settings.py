@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     "webapp.experiments",
     "webapp.episodes",
     "webapp.annotation",
+    "webapp.adapters",
+    "webapp.training",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -121,6 +123,8 @@ ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
 ACTOR_MODEL = _text("ACTOR_MODEL", "household")
 OPENAI_API_KEY = _text("OPENAI_API_KEY")
 REFLECTOR_URL = _url("REFLECTOR_URL", LM_URL, "http", "https")
+# A folder with safetensors; empty is the embedded base model.
+REFLECTOR_BASE_FOLDER = _text("REFLECTOR_BASE_FOLDER")
 EMBEDDED_LM = not (_text("ACTOR_BASE_URL") and _text("REFLECTOR_URL"))
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
@@ -151,13 +155,14 @@ STORAGES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What the supervisor hands to its children: all that it was given, and what it decided itself.
+# Offline mode is for the LM server alone: it also forbids the client's calls to a loopback server.
 CHILD_ENVIRONMENT = {
-    **os.environ,
+    **{name: value for name, value in os.environ.items() if not name.endswith("_OFFLINE")},
     "DJANGO_SETTINGS_MODULE": _text("DJANGO_SETTINGS_MODULE", "webapp.settings"),
     "STUDIO_DATA_DIR": str(DATA_DIR),
     "PYTHONUNBUFFERED": "1",
     "OMP_WAIT_POLICY": "passive",
-    "HF_HUB_OFFLINE": _text("HF_HUB_OFFLINE", "1"),
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TQDM_DISABLE": "1",
 }
+LM_ENVIRONMENT = {**CHILD_ENVIRONMENT, "HF_HUB_OFFLINE": "1"}

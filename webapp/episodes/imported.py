@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from retro_core.memory import word_overlap
-from retro_core.ratings import rating
+from retro_core.ratings import effective_rating, rating
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
 from webapp.experiments.services import config_of
@@ -86,7 +86,9 @@ def _rate_reflections(experiment: Experiment, played: Played) -> int:
     share = config_of(experiment).near_repeat_share
     previous: dict[int, str] = {}
     rows = list(
-        experiment.reflections.select_related("episode").order_by("episode__trial", "episode")
+        experiment.reflections.select_related("episode")
+        .select_for_update(of=("self",))
+        .order_by("episode__trial", "episode")
     )
     for row in rows:
         task, trial = row.episode.task_id, row.episode.trial
@@ -102,7 +104,8 @@ def _rate_reflections(experiment: Experiment, played: Played) -> int:
 def _rate(row: Reflection, earlier: float, later: float | None) -> None:
     """A rating that is there stays: people may have answered it."""
     if later is not None and row.automatic_rating is None:
-        row.automatic_rating = row.effective_rating = rating(earlier, later)
+        row.automatic_rating = rating(earlier, later)
+        row.effective_rating = effective_rating(row.automatic_rating, adjudicated=row.human_rating)
 
 
 def _settle_counters(experiment: Experiment, played: Played, reflections: int) -> None:

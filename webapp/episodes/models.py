@@ -107,6 +107,9 @@ class Reflection(models.Model):
     seed = models.BigIntegerField(default=0)
     automatic_rating = models.FloatField(null=True, blank=True)
     effective_rating = models.FloatField(null=True, blank=True)
+    human_rating = models.FloatField(
+        null=True, blank=True, help_text="Adjudicated, else agreed by people; null if neither"
+    )
     repeats_previous = models.BooleanField(default=False)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from retro_core import types
 from retro_core.memory import word_overlap
-from retro_core.ratings import rating
+from retro_core.ratings import effective_rating, rating
 from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
 from webapp.episodes.records import reflection_columns, step_rows, storable, turns
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
@@ -98,14 +98,19 @@ def _episode_columns(episode: types.Episode) -> dict[str, Any]:
 
 def _rate_previous(stored: Episode) -> None:
     """The episode tells what the reflection before it was worth."""
-    before = Reflection.objects.filter(
-        experiment=stored.experiment_id,
-        episode__task=stored.task_id,
-        episode__trial=stored.trial - 1,
-    ).select_related("episode")
+    before = (
+        Reflection.objects.filter(
+            experiment=stored.experiment_id,
+            episode__task=stored.task_id,
+            episode__trial=stored.trial - 1,
+        )
+        .select_related("episode")
+        .select_for_update(of=("self",))
+    )
     for reflection in before:
         value = rating(reflection.episode.episode_return, stored.episode_return)
-        reflection.automatic_rating = reflection.effective_rating = value
+        reflection.automatic_rating = value
+        reflection.effective_rating = effective_rating(value, adjudicated=reflection.human_rating)
         reflection.save(update_fields=["automatic_rating", "effective_rating"])
 
 

@@ -1,0 +1,125 @@
+"""The file of answers that an import reads, each line checked before anything is stored."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from webapp.annotation.forms.answering import AnswerForm
+from webapp.annotation.models import Response
+from webapp.annotation.services.answers import Answer
+from webapp.annotation.services.exchange import Line
+
+MOST_BYTES = 64 * 2**20
+MOST_REASONS = 50
+
+
+class ImportForm(forms.Form):
+    """A file as the export writes it."""
+
+    file = forms.FileField(label="JSON lines file", help_text="As the export of answers writes it.")
+
+    def clean_file(self) -> list[Line]:
+        """The checked lines; every bad one is named."""
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if (file.size or 0) > MOST_BYTES:
+            raise forms.ValidationError("Larger than 64 MB.")
+        lines, problems = [], []
+        for number, raw in enumerate(file.read().splitlines(), 1):
+            try:
+                lines += [_line(number, raw)] if raw.strip() else []
+            except forms.ValidationError as problem:
+                problems.append(f"line {number}: {' '.join(problem.messages)}")
+        if problems:
+            raise forms.ValidationError(problems[:MOST_REASONS])
+        return lines
+
+
+def _line(number: int, raw: bytes) -> Line:
+    values = _object(raw)
+    at = parse_datetime(_text(values, "at")) if _text(values, "at") else None
+    if at is None or timezone.is_naive(at):
+        raise forms.ValidationError("`at` must be a time with its zone")
+    trial = values.get("trial")
+    if type(trial) is not int or not 1 <= trial <= 32767:
+        raise forms.ValidationError("`trial` must be a whole number from 1")
+    replaces = values.get("replaces")
+    automatic = _number(values, "automatic_rating")
+    return Line(
+        number=number,
+        experiment=_text(values, "experiment"),
+        task=_text(values, "task"),
+        trial=trial,
+        person=_text(values, "person"),
+        at=at,
+        key=_uuid(values.get("key")),
+        replaces=None if replaces is None else _uuid(replaces),
+        answer=_answer(values, automatic),
+        automatic=automatic,
+        seconds=_number(values, "seconds"),
+    )
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise forms.ValidationError("not JSON") from error
+    if not isinstance(values, dict):
+        raise forms.ValidationError("not a JSON object")
+    return values
+
+
+def _answer(values: dict[str, Any], automatic: float | None) -> Answer:
+    if values.get("kind") == Response.Kind.WITHDRAWN:
+        return Answer("withdrawn", None, None, {}, [], [], _text(values, "note"))
+    rubric, reasons = values.get("rubric") or {}, values.get("reasons") or []
+    if not isinstance(rubric, dict) or not isinstance(reasons, list):
+        raise forms.ValidationError("`rubric` must be an object and `reasons` a list")
+    data = {
+        "kind": values.get("kind"),
+        "value": values.get("value"),
+        "confidence": values.get("confidence"),
+        "spans": json.dumps(values.get("spans") or []),
+        "reasons": reasons,
+        "note": _text(values, "note"),
+        "key": values.get("key"),
+        **{f"rubric_{name}": judged for name, judged in rubric.items()},
+    }
+    form = AnswerForm(data, automatic=automatic, length=10**7)
+    if not form.is_valid():
+        raise forms.ValidationError([e for errors in form.errors.values() for e in errors])
+    answer = form.answer
+    return answer if answer.kind != Response.Kind.ACCEPT else _accepted(answer, automatic)
+
+
+def _accepted(answer: Answer, automatic: float | None) -> Answer:
+    whole = {name: getattr(answer, name) for name in Answer.__slots__}
+    return Answer(**(whole | {"value": automatic}))
+
+
+def _text(values: dict[str, Any], name: str) -> str:
+    value = values.get(name, "")
+    if not isinstance(value, str) or "\0" in value:
+        raise forms.ValidationError(f"`{name}` must be text")
+    return value
+
+
+def _number(values: dict[str, Any], name: str) -> float | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        raise forms.ValidationError(f"`{name}` must be a number")
+    return float(value)
+
+
+def _uuid(text: object) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError as error:
+        raise forms.ValidationError("`key` and `replaces` must be UUIDs") from error

@@ -1,0 +1,234 @@
+"""Drafts and answers: a draft is saved by version, an answer is added once and stays."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from webapp.annotation.models import Assignment, Batch, Draft, QueueItem, RatingEvent, Response
+from webapp.annotation.models.queues import LEASE
+from webapp.annotation.services.claims import lock_item, may_work, place
+from webapp.annotation.services.effects import Reason, settle
+
+UNDO_SECONDS = 10
+UNDO_GRACE = 5  # the button's seconds and a slow connection's
+
+
+class Refused(Exception):
+    """An answer that cannot be taken; the message says why, and the draft is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer as the form gives it."""
+
+    kind: str
+    value: float | None
+    confidence: int | None
+    rubric: dict[str, str]
+    reasons: list[str]
+    spans: list[dict[str, Any]]  # {start, end, label}
+    note: str
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal answers."""
+        words = [self.kind, self.value, self.confidence, self.rubric, self.reasons]
+        whole = json.dumps([*words, self.spans, self.note], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def save_draft(item_id: int, person_id: int, version: int, body: dict[str, Any]) -> Draft | None:
+    """Save over the version that the writer saw; None if another tab saved since.
+
+    The first answer is kept apart, because only then the next episode is shown.
+    """
+    drafts = Draft.objects.filter(item=item_id, person=person_id)
+    if version == 0:
+        draft, is_new = Draft.objects.get_or_create(
+            item_id=item_id, person_id=person_id, defaults={"body": body}
+        )
+        saved = is_new or draft.body == body
+    else:
+        saved = bool(
+            drafts.filter(version=version).update(
+                version=F("version") + 1, body=body, saved_at=timezone.now()
+            )
+        )
+    if not saved:
+        return None
+    Assignment.objects.renew(item_id, person_id)
+    return _note_first(drafts.get())
+
+
+def _note_first(draft: Draft) -> Draft:
+    kind = draft.body.get("kind", "")
+    if kind and not draft.first_kind:
+        draft.first_kind, draft.first_value = kind, _number(draft.body.get("value"))
+        draft.save(update_fields=["first_kind", "first_value"])
+    return draft
+
+
+def _number(typed: str | None) -> float | None:
+    """A value that is still being typed may be no number yet."""
+    try:
+        value = float(typed or "")
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def current_response(item_id: int, person_id: int) -> Response | None:
+    """The person's answer in force."""
+    return Response.objects.current().filter(item=item_id, person=person_id).first()
+
+
+def submission_key(item_id: int, person_id: int) -> UUID:
+    """The key of the person's next answer: the same in every tab until one is submitted."""
+    last = Response.objects.filter(item=item_id, person=person_id, replaced_by=None).first()
+    return uuid5(NAMESPACE_URL, f"response/{item_id}/{person_id}/{last.pk if last else 0}")
+
+
+@transaction.atomic
+def submit(
+    item_id: int,
+    person: User,
+    answer: Answer,
+    key: UUID,
+    *,
+    seconds: float | None = None,
+    batch: Batch | None = None,
+) -> Response:
+    """Add the answer, once however often it is sent, and settle the rating.
+
+    A correction replaces the person's own earlier answer. Raises Refused if the item has been
+    answered by as many people as it needs, or in another tab.
+    """
+    item = lock_item(item_id)
+    earlier = Response.objects.filter(key=key).first()
+    if earlier is not None:
+        return _same(earlier, answer)
+    if key != submission_key(item_id, person.pk):
+        raise Refused("You answered this item in another tab since. Look at that answer first.")
+    if not may_work(item.queue, person):
+        raise Refused("The queue takes no more answers from you. Your draft is kept.")
+    last = Response.objects.filter(item=item_id, person=person, replaced_by=None).first()
+    if last is None or last.kind == Response.Kind.WITHDRAWN:
+        _fill_place(item, person.pk)
+    extra = {"key": key, "replaces": last, "seconds": seconds, "batch": batch}
+    response = _add(item, person, answer, extra)
+    Draft.objects.filter(item=item_id, person=person).delete()
+    settle([item.reflection_id], Reason(person, RatingEvent.Cause.RESPONSE, response=response))
+    return response
+
+
+def _same(earlier: Response, answer: Answer) -> Response:
+    if earlier.digest != answer.digest:
+        raise Refused("You answered this item otherwise in another tab. Look at that answer first.")
+    return earlier
+
+
+def _fill_place(item: QueueItem, person_id: int) -> None:
+    if not place(item, person_id):
+        raise Refused("Others have finished this item while you were away. Your draft is kept.")
+    Assignment.objects.filter(item=item, person=person_id).update(state=Assignment.State.DONE)
+
+
+def _add(item: QueueItem, person: User, answer: Answer, extra: dict[str, Any]) -> Response:
+    draft = Draft.objects.filter(item=item, person=person).first()
+    automatic = item.reflection.automatic_rating
+    return Response.objects.create(
+        item=item,
+        reflection_id=item.reflection_id,
+        person=person,
+        entered_by=person,
+        kind=answer.kind,
+        value=automatic if answer.kind == Response.Kind.ACCEPT else answer.value,
+        automatic_rating=automatic,
+        first_kind=draft.first_kind if draft else answer.kind,
+        first_value=draft.first_value if draft else answer.value,
+        confidence=answer.confidence,
+        rubric=answer.rubric,
+        reasons=answer.reasons,
+        spans=answer.spans,
+        note=answer.note,
+        guidelines=item.queue.guidelines.first(),
+        digest=answer.digest,
+        **extra,
+    )
+
+
+def may_undo(response: Response) -> bool:
+    """Whether it was submitted a moment ago."""
+    age = (timezone.now() - response.created_at).total_seconds()
+    return age <= UNDO_SECONDS + UNDO_GRACE
+
+
+@transaction.atomic
+def withdraw(response: Response, by: User, cause: RatingEvent.Cause, why: str = "") -> bool:
+    """Take an answer back by a further event; its words become the person's draft again.
+
+    False if it was replaced or withdrawn before.
+    """
+    item = lock_item(response.item_id)
+    if not Response.objects.current().filter(pk=response.pk).exists():
+        return False
+    event = _withdrawal(response, by, why)
+    Draft.objects.get_or_create(
+        item=item,
+        person_id=response.person_id,
+        defaults={
+            "body": as_body(response),
+            "first_kind": response.first_kind,
+            "first_value": response.first_value,
+        },
+    )
+    Assignment.objects.filter(item=item, person=response.person_id).update(
+        state=Assignment.State.OPEN, lease_expires_at=timezone.now() + LEASE
+    )
+    settle([item.reflection_id], Reason(by, cause, why, response=event))
+    return True
+
+
+def _withdrawal(response: Response, by: User, why: str) -> Response:
+    key = submission_key(response.item_id, response.person_id)
+    return Response.objects.create(
+        item_id=response.item_id,
+        reflection_id=response.reflection_id,
+        person_id=response.person_id,
+        entered_by=by,
+        kind=Response.Kind.WITHDRAWN,
+        automatic_rating=response.automatic_rating,
+        note=why,
+        key=key,
+        digest=hashlib.sha256(why.encode()).hexdigest(),
+        replaces=response,
+    )
+
+
+def as_body(response: Response) -> dict[str, Any]:
+    """The fields of the form, filled as the person had filled them."""
+    value = response.value if response.kind == Response.Kind.OVERRIDE else None
+    body = {
+        "kind": response.kind,
+        "value": "" if value is None else f"{value:g}",
+        "confidence": str(response.confidence or ""),
+        "reasons": response.reasons,
+        "spans": response.spans,
+        "note": response.note,
+    }
+    return body | {f"rubric_{name}": judged for name, judged in response.rubric.items()}
+
+
+def spans_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The highlights of a draft; a refused form may hold none that can be read."""
+    spans = body.get("spans")
+    return spans if isinstance(spans, list) else []

@@ -1,0 +1,57 @@
+"""One answer for many items at once, undone as one."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from webapp.annotation.models import Batch, Queue, QueueItem, RatingEvent, Response
+from webapp.annotation.services.answers import Answer, Refused, submission_key, submit, withdraw
+from webapp.annotation.services.claims import in_order_of
+
+FEWEST, MOST = 10, 100
+
+
+def offered(queue: Queue, person_id: int, rating: float | None, count: int) -> list[QueueItem]:
+    """Items that the person could still answer, by their automatic rating, in their own order."""
+    free = QueueItem.objects.filter(queue=queue).free_for(person_id)
+    if rating is not None:
+        free = free.filter(reflection__automatic_rating=rating)
+    rows = in_order_of(person_id, queue, free).select_related("reflection__episode__task")
+    return list(rows.defer("reflection__prompt", "reflection__episode__task__payload")[:count])
+
+
+@transaction.atomic
+def apply(queue: Queue, person: User, item_ids: list[int], answer: Answer) -> Batch:
+    """Answer each item that still has room; the batch holds how many those were."""
+    items = QueueItem.objects.filter(queue=queue, pk__in=item_ids).order_by("pk")
+    fitting = (
+        items
+        if answer.kind != Response.Kind.ACCEPT
+        else items.exclude(reflection__automatic_rating=None)
+    )
+    batch = Batch.objects.create(queue=queue, person=person, size=0)
+    batch.size = sum(_answer(item, person, answer, batch) for item in fitting)
+    batch.save(update_fields=["size"])
+    return batch
+
+
+def _answer(item: QueueItem, person: User, answer: Answer, batch: Batch) -> bool:
+    try:
+        with transaction.atomic():
+            submit(item.pk, person, answer, submission_key(item.pk, person.pk), batch=batch)
+    except Refused:
+        return False
+    return True
+
+
+@transaction.atomic
+def undo(batch: Batch) -> int:
+    """Withdraw the batch's answers that are still in force; count them."""
+    open_batch = Batch.objects.select_for_update().filter(pk=batch.pk, undone_at=None)
+    if not open_batch.exists():
+        return 0
+    cause, why = RatingEvent.Cause.WITHDRAWAL, f"Bulk answer {batch.pk} undone"
+    rows = Response.objects.filter(batch=batch).select_related("item").order_by("item")
+    undone = sum(withdraw(response, batch.person, cause, why) for response in rows)
+    Batch.objects.filter(pk=batch.pk).update(undone_at=timezone.now())
+    return undone

@@ -1,0 +1,85 @@
+"""Decisions over what people disagree on, and taking changes back."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+
+from webapp.annotation.models import Adjudication, QueueItem, RatingEvent, Response
+from webapp.annotation.services.answers import withdraw
+from webapp.annotation.services.effects import Reason, settle
+from webapp.episodes.models import Reflection
+
+
+def disputed_items(queue_id: int) -> "QuerySet[QueueItem]":
+    """Items whose values differ, or that somebody was unsure of, with at least two answers."""
+    now = Q(responses__replaced_by=None) & ~Q(responses__kind=Response.Kind.WITHDRAWN)
+    counted = QueueItem.objects.filter(queue=queue_id).annotate(
+        answers=Count("responses", filter=now),
+        unsure=Count("responses", filter=now & Q(responses__kind=Response.Kind.UNSURE)),
+        lowest=Min("responses__value", filter=now),
+        highest=Max("responses__value", filter=now),
+    )
+    differ = Q(highest__gt=F("lowest")) | Q(unsure__gt=0)
+    return counted.filter(differ, answers__gte=2)
+
+
+@transaction.atomic
+def decide(
+    reflection_id: int,
+    person: User,
+    value: float | None,
+    *,
+    why: str = "",
+    gold: bool = False,
+    item: QueueItem | None = None,
+    cause: RatingEvent.Cause = RatingEvent.Cause.ADJUDICATION,
+) -> Adjudication:
+    """Add a decision over the one before; None for the value withdraws it."""
+    Reflection.objects.select_for_update().only("pk").get(pk=reflection_id)
+    last = Adjudication.objects.filter(reflection=reflection_id, replaced_by=None).first()
+    decision = Adjudication.objects.create(
+        reflection_id=reflection_id,
+        item=item,
+        value=value,
+        withdrawn=value is None,
+        gold=gold and value is not None,
+        why=why,
+        decided_by=person,
+        replaces=last,
+    )
+    settle([reflection_id], Reason(person, cause, why, adjudication=decision))
+    return decision
+
+
+def revert(events: Iterable[RatingEvent], person: User, why: str) -> int:
+    """Withdraw what caused each change, where that is still in force; count those."""
+    return sum(_revert_one(event, person, why) for event in events)
+
+
+@transaction.atomic
+def _revert_one(event: RatingEvent, person: User, why: str) -> bool:
+    cause = RatingEvent.Cause.REVERT
+    if event.response is not None:
+        return withdraw(event.response, person, cause, why)
+    if event.adjudication is None:
+        return False
+    if not Adjudication.objects.current().filter(pk=event.adjudication.pk).exists():
+        return False
+    decide(event.reflection_id, person, None, why=why, cause=cause)
+    return True
+
+
+def revertable(events: Iterable[RatingEvent]) -> set[int]:
+    """Those events whose answer or decision is still in force."""
+    rows = list(events)
+    answers = Response.objects.current().filter(pk__in=[row.response_id for row in rows])
+    decisions = Adjudication.objects.current().filter(pk__in=[row.adjudication_id for row in rows])
+    answer_ids = set(answers.values_list("pk", flat=True))
+    decision_ids = set(decisions.values_list("pk", flat=True))
+    return {
+        row.pk
+        for row in rows
+        if row.response_id in answer_ids or row.adjudication_id in decision_ids
+    }

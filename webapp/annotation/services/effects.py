@@ -1,0 +1,91 @@
+"""The effective rating, computed anew after every event, and the record of each change."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from retro_core.ratings import agreed_value, effective_rating
+from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Response
+from webapp.episodes.models import Reflection
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Who changed a rating, by what, and why."""
+
+    person: User | None
+    cause: RatingEvent.Cause
+    why: str = ""
+    response: Response | None = None
+    adjudication: Adjudication | None = None
+
+
+def current_rule() -> RatingRule:
+    """The newest version of the rule."""
+    return RatingRule.objects.latest("version")
+
+
+@transaction.atomic
+def settle(reflection_ids: Iterable[int], reason: Reason) -> int:
+    """Bring effective ratings up to date with every answer and decision; count the changes.
+
+    The reflections are locked in one order, so that two people's events follow each other.
+    """
+    rule = current_rule()
+    wanted = sorted(set(reflection_ids))
+    rows = Reflection.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    rows = rows.only("automatic_rating", "effective_rating", "human_rating")
+    return sum(_settle_one(row, rule, reason) for row in rows)
+
+
+def _settle_one(row: Reflection, rule: RatingRule, reason: Reason) -> bool:
+    human = human_rating(row.pk, rule)
+    after = effective_rating(row.automatic_rating, adjudicated=human)
+    before = row.effective_rating
+    if (human, after) == (row.human_rating, before):
+        return False
+    Reflection.objects.filter(pk=row.pk).update(human_rating=human, effective_rating=after)
+    if after == before:
+        return False
+    RatingEvent.objects.create(
+        reflection=row,
+        person=reason.person,
+        cause=reason.cause,
+        why=reason.why,
+        before=before,
+        after=after,
+        rule=rule,
+        response=reason.response,
+        adjudication=reason.adjudication,
+    )
+    return True
+
+
+def human_rating(reflection_id: int, rule: RatingRule) -> float | None:
+    """What people say: the decision, else the value they agree on, else nothing."""
+    decision = Adjudication.objects.current().filter(reflection=reflection_id).first()
+    values = Response.objects.valued().filter(reflection=reflection_id)
+    agreed = agreed_value(
+        [value for value in values.values_list("value", flat=True) if value is not None],
+        least_responses=rule.least_responses,
+        tolerance=rule.tolerance,
+    )
+    return effective_rating(agreed, adjudicated=decision.value if decision else None)
+
+
+@transaction.atomic
+def change_rule(person: User, *, least_responses: int, tolerance: float, why: str) -> int:
+    """Add a version of the rule and settle everything that people have touched."""
+    last = RatingRule.objects.select_for_update().latest("version")
+    RatingRule.objects.create(
+        version=last.version + 1,
+        least_responses=least_responses,
+        tolerance=tolerance,
+        why=why,
+        made_by=person,
+    )
+    touched = Response.objects.values_list("reflection", flat=True).distinct()
+    words = why or f"Rule version {last.version + 1}"
+    return settle(touched, Reason(person, RatingEvent.Cause.RULE, words))

@@ -1,0 +1,180 @@
+"""Answers as JSON lines, out and in again: the whole history, with who and when."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from webapp.annotation.models import Assignment, Queue, QueueItem, RatingEvent, Response
+from webapp.annotation.services.answers import Answer
+from webapp.annotation.services.claims import lock_item, place
+from webapp.annotation.services.effects import Reason, settle
+
+Json = dict[str, Any]  # as the format defines it
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A checked line of a file of answers."""
+
+    number: int
+    experiment: str
+    task: str
+    trial: int
+    person: str
+    at: datetime
+    key: UUID
+    replaces: UUID | None
+    answer: Answer
+    automatic: float | None
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did; with a bad line it did nothing."""
+
+    imported: int = 0
+    known: int = 0
+    bad: list[tuple[int, str]] = field(default_factory=list)
+
+
+def responses_of(queue: Queue) -> "QuerySet[Response]":
+    """Every event of a queue with what an export needs, oldest first."""
+    rows = Response.objects.filter(item__queue=queue).select_related(
+        "person", "entered_by", "replaces", "guidelines", "reflection__episode__task"
+    )
+    return rows.select_related("reflection__experiment").order_by("pk")
+
+
+def response_lines(queue: Queue) -> Iterator[str]:
+    """One JSON object a line."""
+    for row in responses_of(queue).iterator(chunk_size=500):
+        yield json.dumps(_line(row), ensure_ascii=False) + "\n"
+
+
+def _line(row: Response) -> Json:
+    episode = row.reflection.episode
+    return {
+        "key": str(row.key),
+        "replaces": str(row.replaces.key) if row.replaces else None,
+        "experiment": row.reflection.experiment.name,
+        "task": episode.task.key,
+        "trial": episode.trial,
+        "person": row.person.get_username(),
+        "entered_by": row.entered_by.get_username(),
+        "at": row.created_at.isoformat(),
+        "kind": row.kind,
+        "value": row.value,
+        "automatic_rating": row.automatic_rating,
+        "first_kind": row.first_kind,
+        "first_value": row.first_value,
+        "confidence": row.confidence,
+        "rubric": row.rubric,
+        "reasons": row.reasons,
+        "spans": row.spans,
+        "note": row.note,
+        "seconds": row.seconds,
+        "guidelines": row.guidelines.version if row.guidelines else None,
+    }
+
+
+class _BadLine(Exception):
+    """A line that does not fit what is stored."""
+
+
+class _Everything(Exception):
+    """Ends the transaction without a trace."""
+
+
+def import_responses(queue: Queue, lines: Sequence[Line], by: User) -> Report:
+    """Add the answers that are not here yet, all or none."""
+    report = Report()
+    try:
+        with transaction.atomic():
+            touched = [_put(queue, line, by, report) for line in lines]
+            if report.bad:
+                raise _Everything
+            why = f"{report.imported} answers imported"
+            reason = Reason(by, RatingEvent.Cause.IMPORT, why)
+            settle([pk for pk in touched if pk is not None], reason)
+    except _Everything:
+        report.imported = 0
+    return report
+
+
+def _put(queue: Queue, line: Line, by: User, report: Report) -> int | None:
+    """Store one line; the reflection that it touched."""
+    if Response.objects.filter(key=line.key).exists():
+        report.known += 1
+        return None
+    try:
+        response = _store(queue, line, by)
+    except _BadLine as problem:
+        report.bad.append((line.number, str(problem)))
+        return None
+    report.imported += 1
+    return response.reflection_id
+
+
+def _store(queue: Queue, line: Line, by: User) -> Response:
+    item, person = _item(queue, line), _person(line)
+    last = Response.objects.filter(item=item, person=person, replaced_by=None).first()
+    if (last.key if last else None) != line.replaces:
+        raise _BadLine(f"{line.person} has another answer to this reflection already")
+    withdrawn = line.answer.kind == Response.Kind.WITHDRAWN
+    _settle_place(item, person, withdrawn=withdrawn)
+    return Response.objects.create(
+        item=item,
+        reflection_id=item.reflection_id,
+        person=person,
+        entered_by=by,
+        kind=line.answer.kind,
+        value=line.answer.value,
+        automatic_rating=line.automatic,
+        confidence=line.answer.confidence,
+        rubric=line.answer.rubric,
+        reasons=line.answer.reasons,
+        spans=line.answer.spans,
+        note=line.answer.note,
+        seconds=line.seconds,
+        key=line.key,
+        digest=line.answer.digest,
+        replaces=last,
+        created_at=line.at,
+    )
+
+
+def _settle_place(item: QueueItem, person: User, *, withdrawn: bool) -> None:
+    mine = Assignment.objects.filter(item=item, person=person)
+    if withdrawn:
+        mine.update(state=Assignment.State.SKIPPED)
+    elif not mine.filter(state=Assignment.State.DONE).exists():
+        if not place(item, person.pk):
+            raise _BadLine("the item has all the answers that its overlap allows")
+        mine.update(state=Assignment.State.DONE)
+
+
+def _item(queue: Queue, line: Line) -> QueueItem:
+    found = QueueItem.objects.filter(
+        queue=queue,
+        reflection__experiment__name=line.experiment,
+        reflection__episode__task__key=line.task,
+        reflection__episode__trial=line.trial,
+    ).first()
+    if found is None:
+        raise _BadLine("the queue has no such reflection")
+    return lock_item(found.pk)
+
+
+def _person(line: Line) -> User:
+    person = User.objects.filter(username=line.person).first()
+    if person is None:
+        raise _BadLine(f"nobody is called {line.person!r} here")
+    return person

@@ -1,0 +1,143 @@
+"""Making queues: which reflections, how sampled; and the changes a queue may have later."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.utils import timezone
+
+from webapp.annotation.models import Guidelines, Queue, QueueItem, Response
+from webapp.episodes.models import Reflection
+
+MOST_ITEMS = 10_000
+RATINGS: dict[str, Q] = {
+    "any": Q(),
+    "zero": Q(automatic_rating=0),
+    "helped": Q(automatic_rating__gt=0),
+    "hurt": Q(automatic_rating__lt=0),
+    "unrated": Q(automatic_rating=None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which reflections a queue is made of. Shares are of `size`.
+
+    `zero_share` are drawn from those rated zero, `disputed_share` from those that people value
+    differently, `control_share` from all; the rest in the order of the filter's random draw.
+    """
+
+    experiments: list[int]
+    rating: str = "any"
+    no_repeats: bool = False
+    unanswered: bool = False
+    size: int = 100
+    zero_share: float = 0.0
+    disputed_share: float = 0.0
+    control_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a queue is worked."""
+
+    name: str
+    notes: str = ""
+    overlap: int = 1
+    priority: int = 0
+    blind: bool = True
+    shows_automatic: bool = True
+    deadline: date | None = None
+    seed: int = 0
+
+
+def candidates(selection: Selection) -> "QuerySet[Reflection]":
+    """The reflections that the filter lets through."""
+    rows = Reflection.objects.filter(RATINGS[selection.rating])
+    if selection.experiments:
+        rows = rows.filter(experiment__in=selection.experiments)
+    if selection.no_repeats:
+        rows = rows.filter(repeats_previous=False)
+    if selection.unanswered:
+        rows = rows.exclude(pk__in=Response.objects.current().values("reflection"))
+    return rows
+
+
+def sample(selection: Selection, seed: int) -> dict[int, QueueItem.Source]:
+    """Reflections with the reason why each was chosen; the same seed draws the same."""
+    rows = candidates(selection)
+    everything = sorted(rows.values_list("pk", flat=True))
+    zero = set(rows.filter(automatic_rating=0).values_list("pk", flat=True))
+    disputed = _disputed() & set(everything)
+    source = QueueItem.Source
+    rng = random.Random(seed)
+    rng.shuffle(everything)
+    wanted = [
+        (source.DISPUTED, [pk for pk in everything if pk in disputed], selection.disputed_share),
+        (source.CONTROL, everything, selection.control_share),
+        (source.ZERO, [pk for pk in everything if pk in zero], selection.zero_share),
+    ]
+    chosen: dict[int, QueueItem.Source] = {}
+    for name, pool, share in wanted:
+        _draw(chosen, name, pool, round(share * selection.size))
+    _draw(chosen, source.FILTER, everything, selection.size - len(chosen))
+    return chosen
+
+
+def _draw(
+    chosen: dict[int, QueueItem.Source], name: QueueItem.Source, pool: Iterable[int], count: int
+) -> None:
+    fresh = [pk for pk in pool if pk not in chosen]
+    chosen |= dict.fromkeys(fresh[: max(count, 0)], name)
+
+
+def _disputed() -> set[int]:
+    """Reflections that people gave different values, still undecided."""
+    spread = Response.objects.valued().values("reflection").order_by("reflection")
+    spread = spread.annotate(low=Min("value"), high=Max("value"), people=Count("pk"))
+    differing = {row["reflection"] for row in spread if row["low"] != row["high"]}
+    decided = Reflection.objects.filter(
+        adjudications__withdrawn=False, adjudications__replaced_by=None
+    )
+    return differing - set(decided.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def make_queue(
+    owner: User, terms: Terms, selection: Selection, guidelines: str, people: Iterable[User] = ()
+) -> Queue:
+    """Make a queue with its items, its first guidelines and its people."""
+    queue = Queue.objects.create(owner=owner, selection=asdict(selection), **asdict(terms))
+    chosen = sample(selection, terms.seed)
+    QueueItem.objects.bulk_create(
+        QueueItem(queue=queue, reflection_id=pk, source=source) for pk, source in chosen.items()
+    )
+    queue.people.set(people)
+    write_guidelines(queue, owner, guidelines)
+    return queue
+
+
+@transaction.atomic
+def write_guidelines(queue: Queue, author: User, text: str) -> None:
+    """Add a version unless nothing changed; the queue's row is locked so that numbers follow."""
+    locked = Queue.objects.select_for_update().get(pk=queue.pk)
+    last = locked.guidelines.first()
+    if not text.strip() or (last is not None and last.text == text):
+        return
+    version = last.version + 1 if last else 1
+    Guidelines.objects.create(queue=locked, version=version, text=text, author=author)
+
+
+def close(queue_id: int) -> bool:
+    """Stop taking answers; leases end with it, drafts stay."""
+    return bool(Queue.objects.filter(pk=queue_id, closed_at=None).update(closed_at=timezone.now()))
+
+
+def reopen(queue_id: int) -> bool:
+    """Take answers again."""
+    closed = Queue.objects.filter(pk=queue_id).exclude(closed_at=None)
+    return bool(closed.update(closed_at=None))

@@ -1,0 +1,125 @@
+"""How a queue's people agree with each other, with the automatic rating and with gold."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import mean, median
+
+from retro_core.agreement import LEVELS, Alpha, alpha_with_interval, cohen_kappa
+from webapp.annotation.models import Adjudication, Queue, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two people and the items that both valued."""
+
+    first: str
+    second: str
+    items: int
+    kappa: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One annotator: how many, how fast, how far from the automatic rating and from gold."""
+
+    name: str
+    answers: int
+    valued: int
+    accepted: int
+    bias: float | None
+    seconds: float | None
+    gold_right: int
+    gold_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """All of it for one queue."""
+
+    alphas: dict[str, Alpha]
+    pairs: list[Pair]
+    people: list[Person]
+    confusion: list[tuple[float, list[tuple[float, int]]]]
+    values: list[float]
+    answers: int
+
+
+def agreement(queue: Queue) -> Agreement:
+    """Computed from the answers in force."""
+    rows = list(
+        Response.objects.current()
+        .filter(item__queue=queue)
+        .select_related("person")
+        .order_by("item", "person")
+    )
+    valued = [row for row in rows if row.value is not None]
+    units: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in valued:
+        units[row.item_id][row.person.get_username()] = row.value or 0.0
+    lists = [list(unit.values()) for unit in units.values()]
+    values, table = _confusion(valued)
+    return Agreement(
+        alphas={level: alpha_with_interval(lists, level, seed=queue.seed) for level in LEVELS},
+        pairs=_pairs(units),
+        people=_people(rows),
+        confusion=table,
+        values=values,
+        answers=len(rows),
+    )
+
+
+def _pairs(units: dict[int, dict[str, float]]) -> list[Pair]:
+    names = sorted({name for unit in units.values() for name in unit})
+    return [_pair(one, other, units) for one, other in combinations(names, 2)]
+
+
+def _pair(one: str, other: str, units: dict[int, dict[str, float]]) -> Pair:
+    both = [(unit[one], unit[other]) for unit in units.values() if one in unit and other in unit]
+    return Pair(one, other, len(both), cohen_kappa(both))
+
+
+def _people(rows: list[Response]) -> list[Person]:
+    reflections = {row.reflection_id for row in rows}
+    decided = Adjudication.objects.current().filter(gold=True, reflection__in=reflections)
+    gold = dict(decided.values_list("reflection", "value"))
+    by_person: dict[str, list[Response]] = defaultdict(list)
+    for row in rows:
+        by_person[row.person.get_username()].append(row)
+    return [_person(name, answers, gold) for name, answers in sorted(by_person.items())]
+
+
+def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> Person:
+    valued = [row for row in rows if row.value is not None]
+    gaps = [
+        (row.value or 0.0) - row.automatic_rating
+        for row in valued
+        if row.automatic_rating is not None
+    ]
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    on_gold = [row for row in valued if row.reflection_id in gold]
+    return Person(
+        name=name,
+        answers=len(rows),
+        valued=len(valued),
+        accepted=sum(row.kind == Response.Kind.ACCEPT for row in rows),
+        bias=mean(gaps) if gaps else None,
+        seconds=median(seconds) if seconds else None,
+        gold_right=sum(row.value == gold[row.reflection_id] for row in on_gold),
+        gold_items=len(on_gold),
+    )
+
+
+def _confusion(
+    valued: list[Response],
+) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
+    """Counts by automatic rating (rows) and person's value (columns)."""
+    seen = Counter(
+        (row.automatic_rating, row.value or 0.0)
+        for row in valued
+        if row.automatic_rating is not None
+    )
+    columns = sorted({value for _, value in seen})
+    automatic = sorted({rating for rating, _ in seen})
+    table = [(rating, [(v, seen[rating, v]) for v in columns]) for rating in automatic]
+    return columns, table

@@ -1,0 +1,61 @@
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from retro_core.agreement import Alpha
+from webapp import present
+from webapp.annotation.services.statistics import Agreement, Person, agreement
+from webapp.annotation.views.access import queue_or_404
+from webapp.render import HtmxHttpRequest, render_page
+
+
+@require_GET
+@permission_required("annotation.view_queue", raise_exception=True)
+def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
+    queue = queue_or_404(queue_id)
+    found = agreement(queue)
+    context = {
+        "current_section": "annotation",
+        "queue": queue,
+        "found": found,
+        "alphas": [_alpha(level, alpha) for level, alpha in found.alphas.items()],
+        "shared": next(iter(found.alphas.values())),
+        "pairs": [(pair, present.decimal(pair.kappa)) for pair in found.pairs],
+        "people": [_person(person) for person in found.people],
+        "columns": [present.signed(value) for value in found.values],
+        "confusion": _confusion(found),
+    }
+    template = "annotation/agreement.html"
+    return render_page(request, template, context, partials=["agreement"])
+
+
+def _alpha(level: str, alpha: Alpha) -> dict[str, str]:
+    low, high = present.decimal(alpha.low), present.decimal(alpha.high)
+    return {
+        "level": level,
+        "value": present.decimal(alpha.value),
+        "interval": f"{low} to {high}" if alpha.low is not None else "",
+    }
+
+
+def _person(person: Person) -> dict[str, object]:
+    return {
+        "name": person.name,
+        "answers": person.answers,
+        "accepted": present.percent(person.accepted / person.valued if person.valued else None),
+        "bias": present.signed(person.bias),
+        "seconds": present.duration(person.seconds),
+        "gold": f"{person.gold_right} of {person.gold_items}" if person.gold_items else "",
+    }
+
+
+def _confusion(found: Agreement) -> list[tuple[str, list[tuple[int, bool, int]]]]:
+    """Rows of counts; the diagonal is marked, and the depth of colour goes from 0 to 4."""
+    most = max((count for _, cells in found.confusion for _, count in cells), default=1)
+    return [
+        (
+            present.signed(rating),
+            [(count, value == rating, round(4 * count / most)) for value, count in cells],
+        )
+        for rating, cells in found.confusion
+    ]

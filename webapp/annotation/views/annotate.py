@@ -1,0 +1,119 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from webapp import present
+from webapp.annotation import panels
+from webapp.annotation.markdown import as_html
+from webapp.annotation.models import Assignment, Draft, QueueItem, Response
+from webapp.annotation.models.responses import SPAN_LABELS
+from webapp.annotation.services import answers, claims
+from webapp.annotation.sheet import sheet
+from webapp.annotation.views.access import item_or_404, person_of
+from webapp.keyset import whole_number
+from webapp.render import HtmxHttpRequest, render_page
+
+SHOWN_IN_QUEUE = 12
+
+
+@require_GET
+@permission_required("annotation.add_response", raise_exception=True)
+def item_page(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpResponse:
+    item = item_or_404(request, queue_id, item_id)
+    return render_item(request, item)
+
+
+def render_item(
+    request: HtmxHttpRequest,
+    item: QueueItem,
+    sent: Mapping[str, Any] | None = None,
+    errors: list[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The three panels; `sent` is a refused form, shown again as it was."""
+    person = person_of(request)
+    context = _work(item, person, sent) | _reading(item) | _queue_panel(item, person)
+    context |= {"errors": errors or [], "undo": undoable(request, person)}
+    template = "annotation/item.html"
+    return render_page(request, template, context, partials=["outcome"], status=status)
+
+
+def _work(item: QueueItem, person: User, sent: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The form, and what the person may see by now."""
+    draft = Draft.objects.filter(item=item, person=person).first()
+    own = answers.current_response(item.pk, person.pk)
+    place = Assignment.objects.filter(item=item, person=person).first()
+    holds = place is not None and place.state == Assignment.State.OPEN
+    body = sent or (draft.body if draft else answers.as_body(own) if own else {})
+    answered = bool(own or (draft and draft.first_kind))
+    automatic = item.reflection.automatic_rating
+    shows_automatic = item.queue.shows_automatic or answered
+    spans = answers.spans_of(body)
+    return {
+        "own": panels.answer_rows([own])[0] if own else None,
+        "may_answer": item.queue.is_open and (holds or own is not None),
+        "draft": draft,
+        "version": draft.version if draft else 0,
+        "key": answers.submission_key(item.pk, person.pk),
+        "sheet": sheet(body, may_accept=shows_automatic and automatic is not None),
+        "spans": spans,
+        "span_labels": SPAN_LABELS,
+        "pieces": panels.marked(item.reflection.text, spans),
+        "shows_automatic": shows_automatic,
+        "automatic": present.signed(automatic),
+        "automatic_class": present.rating_class(automatic),
+        "answered": answered,
+        "outcome": panels.outcome(item) if answered else None,
+        "peers": _peers(item, person) if own or not item.queue.blind else [],
+    }
+
+
+def _peers(item: QueueItem, person: User) -> list[panels.AnswerRow]:
+    rows = Response.objects.current().filter(item=item).exclude(person=person)
+    return panels.answer_rows(list(rows.select_related("person").order_by("pk")))
+
+
+def _reading(item: QueueItem) -> dict[str, Any]:
+    episode = item.reflection.episode
+    guidelines = item.queue.guidelines.first()
+    return {
+        "current_section": "annotation",
+        "item": item,
+        "queue": item.queue,
+        "reflection": item.reflection,
+        "episode": episode,
+        "failed": panels.condensed(episode),
+        "goal": present.clip(episode.task.goal, panels.GOAL_SHOWN),
+        "gold_answer": panels.gold_answer(episode.task),
+        "guidelines": as_html(guidelines.text) if guidelines else "",
+        "guidelines_version": guidelines.version if guidelines else 0,
+    }
+
+
+def _queue_panel(item: QueueItem, person: User) -> dict[str, Any]:
+    """The person's own last items, and how many wait."""
+    mine = Assignment.objects.filter(item__queue=item.queue_id, person=person)
+    rows = mine.select_related("item__reflection__episode__task").defer(
+        "item__reflection__text",
+        "item__reflection__prompt",
+        "item__reflection__episode__task__payload",
+    )
+    done = mine.filter(state=Assignment.State.DONE).count()
+    waiting = claims.waiting_for(item.queue, person.pk)
+    return {
+        "mine": list(rows.order_by("-pk")[:SHOWN_IN_QUEUE]),
+        "done_by_me": done,
+        "waiting": waiting,
+        "share_done": round(100 * done / (done + waiting)) if done + waiting else 100,
+    }
+
+
+def undoable(request: HtmxHttpRequest, person: User) -> Response | None:
+    """The answer just submitted, if it can still be taken back."""
+    pk = whole_number(request.GET.get("undo"))
+    last = Response.objects.current().filter(pk=pk, entered_by=person).first() if pk else None
+    return last if last is not None and answers.may_undo(last) else None

@@ -1,0 +1,93 @@
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from webapp import present
+from webapp.annotation import panels
+from webapp.annotation.models import Adjudication, Comment, QueueItem, Response
+from webapp.annotation.services.deciding import decide, disputed_items
+from webapp.annotation.views.access import item_or_404, person_of, queue_or_404
+from webapp.keyset import page_of
+from webapp.render import HtmxHttpRequest, render_page
+
+DECIDE = "annotation.add_adjudication"
+PAGE_SIZE = 40
+
+
+class DecisionForm(forms.Form):
+    """The value that holds, and why."""
+
+    value = forms.FloatField(min_value=-1000, max_value=1000, help_text="In episode return.")
+    why = forms.CharField(
+        max_length=4000, widget=forms.Textarea({"rows": 3}), label="Why", help_text="For everyone."
+    )
+    gold = forms.BooleanField(
+        required=False, label="Gold", help_text="Annotators are compared with it."
+    )
+
+
+@require_GET
+@permission_required(DECIDE, raise_exception=True)
+def disputes(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
+    queue = queue_or_404(queue_id)
+    rows = disputed_items(queue.pk).select_related("reflection__episode__task")
+    page = page_of(rows, request.GET, PAGE_SIZE)
+    decided = Adjudication.objects.current().filter(
+        reflection__in=[item.reflection_id for item in page.rows]
+    )
+    values = dict(decided.values_list("reflection", "value"))
+    context = {
+        "current_section": "annotation",
+        "queue": queue,
+        "page": page,
+        "rows": [(item, _spread(item), _decision(item, values)) for item in page.rows],
+    }
+    return render_page(request, "annotation/disputes.html", context, partials=["disputes"])
+
+
+def _spread(item: QueueItem) -> list[tuple[str, str]]:
+    rows = Response.objects.current().filter(item=item).select_related("person").order_by("pk")
+    return [
+        (row.person.get_username(), row.kind if row.value is None else present.signed(row.value))
+        for row in rows
+    ]
+
+
+def _decision(item: QueueItem, values: dict[int, float | None]) -> str:
+    value = values.get(item.reflection_id)
+    return "" if value is None else present.signed(value)
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required(DECIDE, raise_exception=True)
+def item_decide(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpResponse:
+    item = item_or_404(request, queue_id, item_id)
+    now = Adjudication.objects.current().filter(reflection=item.reflection_id).first()
+    initial = {"value": now.value, "why": now.why, "gold": now.gold} if now else {}
+    form = DecisionForm(request.POST or None, initial=initial)
+    if form.is_valid():
+        values = form.cleaned_data
+        decide(item.reflection_id, person_of(request), **values, item=item)
+        messages.success(request, "Decided. The effective rating follows.")
+        return redirect("annotation:disputes", queue_id)
+    reflection = item.reflection
+    answers = Response.objects.current().filter(item=item).select_related("person").order_by("pk")
+    context = {
+        "current_section": "annotation",
+        "queue": item.queue,
+        "item": item,
+        "reflection": reflection,
+        "form": form,
+        "now": now,
+        "failed": panels.condensed(reflection.episode),
+        "goal": present.clip(reflection.episode.task.goal, panels.GOAL_SHOWN),
+        "outcome": panels.outcome(item),
+        "answers": panels.answer_rows(list(answers)),
+        "automatic": present.signed(reflection.automatic_rating),
+        "effective": present.signed(reflection.effective_rating),
+        "comments": Comment.objects.filter(reflection=reflection).select_related("author"),
+    }
+    return render(request, "annotation/decide.html", context, status=422 if form.is_bound else 200)

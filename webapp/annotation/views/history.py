@@ -1,0 +1,158 @@
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from webapp import present
+from webapp.annotation import panels
+from webapp.annotation.models import Adjudication, Comment, RatingEvent, RatingRule, Response
+from webapp.annotation.rows import event_rows
+from webapp.annotation.services.deciding import revert, revertable
+from webapp.annotation.services.effects import change_rule, current_rule
+from webapp.annotation.views.access import person_of
+from webapp.episodes.models import Reflection
+from webapp.keyset import page_of, whole_number
+from webapp.render import HtmxHttpRequest, render_page
+
+PAGE_SIZE = 50
+MOST_REVERTED = 500
+AUDIT = "annotation.audit_ratings"
+
+
+class CommentForm(forms.Form):
+    """A word in a discussion."""
+
+    text = forms.CharField(max_length=4000)
+
+
+class RuleForm(forms.Form):
+    """When people agree."""
+
+    least_responses = forms.IntegerField(min_value=1, max_value=20)
+    tolerance = forms.FloatField(min_value=0, max_value=1000)
+    why = forms.CharField(max_length=1000)
+
+
+@require_GET
+@permission_required("episodes.view_reflection", raise_exception=True)
+def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResponse:
+    """Everything that happened to one reflection's rating."""
+    rows = Reflection.objects.select_related("episode__task", "experiment")
+    reflection = get_object_or_404(rows.defer("prompt"), pk=reflection_id)
+    events = list(_events().filter(reflection=reflection).order_by("-pk"))
+    hidden = _hides_answers(request, reflection)
+    context = {
+        "current_section": "reflections",
+        "reflection": reflection,
+        "automatic": present.signed(reflection.automatic_rating),
+        "effective": present.signed(reflection.effective_rating),
+        "effective_class": present.rating_class(reflection.effective_rating),
+        "hidden": hidden,
+        "events": [] if hidden else event_rows(events, revertable(events)),
+        "answers": [] if hidden else _answers(reflection),
+        "decision": None if hidden else _decision(reflection),
+        "comments": [] if hidden else reflection.comments.select_related("author"),
+        "rule": current_rule(),
+    }
+    return render_page(request, "annotation/history.html", context, partials=["events"])
+
+
+def _hides_answers(request: HttpRequest, reflection: Reflection) -> bool:
+    """An annotator who may still be asked about it in a blind queue sees nobody's answer."""
+    person = person_of(request)
+    if person.has_perm("annotation.view_response"):
+        return False
+    blind = reflection.queue_items.filter(queue__blind=True, queue__closed_at=None)
+    return blind.exclude(pk__in=_answered(person.pk)).exists()
+
+
+def _answered(person_id: int) -> "QuerySet[Response, Any]":
+    return Response.objects.current().filter(person=person_id).values("item")
+
+
+def _answers(reflection: Reflection) -> list[tuple[panels.AnswerRow, bool]]:
+    rows = list(reflection.responses.select_related("person").order_by("-pk"))
+    current = set(Response.objects.current().filter(reflection=reflection).values_list("pk"))
+    return [(row, (row.pk,) in current) for row in panels.answer_rows(rows)]
+
+
+def _decision(reflection: Reflection) -> Adjudication | None:
+    now = Adjudication.objects.current().filter(reflection=reflection)
+    return now.select_related("decided_by").first()
+
+
+def _events() -> "QuerySet[RatingEvent]":
+    return RatingEvent.objects.select_related(
+        "person", "response", "adjudication", "rule", "reflection__episode__task"
+    ).defer("reflection__text", "reflection__prompt", "reflection__episode__task__payload")
+
+
+@require_POST
+@permission_required("annotation.add_comment", raise_exception=True)
+def comment_add(request: HttpRequest, reflection_id: int) -> HttpResponse:
+    reflection = get_object_or_404(Reflection.objects.only("pk"), pk=reflection_id)
+    form = CommentForm(request.POST)
+    if form.is_valid():
+        text = form.cleaned_data["text"]
+        Comment.objects.create(reflection=reflection, author=person_of(request), text=text)
+    else:
+        messages.error(request, "A comment needs some words, at most 4,000 characters.")
+    return redirect(_back(request, reflection_id))
+
+
+def _back(request: HttpRequest, reflection_id: int) -> Any:  # what redirect takes
+    """The page that the form was on, if it is one of ours."""
+    address = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(address, allowed_hosts=None):
+        return address
+    return redirect("annotation:history", reflection_id)["Location"]
+
+
+@require_GET
+@permission_required(AUDIT, raise_exception=True)
+def audit(request: HtmxHttpRequest) -> HttpResponse:
+    """Every change of every rating, newest first."""
+    events = _events()
+    if name := request.GET.get("person", "").replace("\0", "")[:150]:
+        events = events.filter(person__username=name)
+    page = page_of(events, request.GET, PAGE_SIZE)
+    context = {
+        "current_section": "annotation",
+        "rows": event_rows(page.rows, revertable(page.rows)),
+        "page": page,
+        "name": name,
+        "rules": RatingRule.objects.select_related("made_by"),
+    }
+    return render_page(request, "annotation/audit.html", context, partials=["events"])
+
+
+@require_POST
+@permission_required(AUDIT, raise_exception=True)
+def revert_events(request: HttpRequest) -> HttpResponse:
+    """Take the causes of the chosen changes back."""
+    numbers = [whole_number(text) for text in request.POST.getlist("event")[:MOST_REVERTED]]
+    chosen = _events().filter(pk__in=[number for number in numbers if number is not None])
+    why = request.POST.get("why", "").replace("\0", "")[:1000]
+    count = revert(chosen.order_by("pk"), person_of(request), why)
+    words = f"{count} taken back." if count else "Nothing changed: choose changes still in force."
+    messages.success(request, words)
+    return redirect("annotation:audit")
+
+
+@require_POST
+@permission_required("annotation.add_ratingrule", raise_exception=True)
+def rule_change(request: HttpRequest) -> HttpResponse:
+    """Add a version of the rule; every touched reflection follows it."""
+    form = RuleForm(request.POST)
+    if form.is_valid():
+        changed = change_rule(person_of(request), **form.cleaned_data)
+        messages.success(request, f"The new rule holds; {changed} effective ratings changed.")
+    else:
+        messages.error(request, "A rule needs a number of answers, a tolerance, and a reason.")
+    return redirect("annotation:list")
