@@ -49,6 +49,7 @@ def lm_server() -> list[Service]:
             ["-m", "retro_core.serving", *words],
             ready=partial(answers, "127.0.0.1", settings.LM_PORT, "/health"),
             floor=LM_FLOOR,
+            environment=settings.LM_ENVIRONMENT,
             orphan_signal=signal.SIGKILL,
             ready_limit_s=FIRST_MODEL_LIMIT_S,
         )
@@ -63,7 +64,7 @@ def model_is_ready() -> bool:
 def workers() -> list[Service]:
     """One worker for episodes and one for training."""
     episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]
-    training = ["--worker-class", "workers.lifeline.LifelineWorker"]
+    training = ["--worker-class", "workers.training_worker.TrainingWorker", "--worker-ttl", "45"]
     return [_worker("episodes", episodes), _worker("training", training)]
 
 
@@ -105,22 +106,15 @@ def _worker(queue: str, words: list[str]) -> Service:
     )
 
 
-def _program(
-    name: str,
-    words: list[str],
-    *,
-    floor: int = PROGRAMS_FLOOR,
-    **rest: Any,  # Service's own fields
-) -> Service:
+def _program(name: str, words: list[str], **rest: Any) -> Service:  # `rest` is Service's own
     file_name = name.lower().replace(" ", "-")
+    common = {"environment": settings.CHILD_ENVIRONMENT, "floor": PROGRAMS_FLOOR}
     return Service(
         name=name,
         command=(sys.executable, *words),
         log=Path(settings.PLACES.logs) / f"{file_name}.log",
-        environment=settings.CHILD_ENVIRONMENT,
         folder=settings.BASE_DIR,
-        floor=floor,
-        **rest,
+        **{**common, **rest},
     )
 
 
