@@ -8,4 +8,5 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("i
 
 def as_html(text: str) -> SafeString:
     """Safe to show: tags in the text are escaped and only harmless links are made."""
-    return mark_safe(_MARKDOWN.render(text))  # the renderer escapes
+    html: str = _MARKDOWN.render(text)
+    return mark_safe(html)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp import present
-from webapp.annotation.forms.answering import KIND_WORDS, QUICK_VALUES
+from webapp.annotation.forms import KIND_WORDS, QUICK_VALUES
 from webapp.annotation.models.responses import CONFIDENCES, CRITERIA, JUDGEMENTS, REASONS
 
 RUBRIC_KEYS = "qwert"

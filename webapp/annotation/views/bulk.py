@@ -144,7 +144,8 @@ def _ratings(queue: Queue) -> list[tuple[str, str]]:
     seen = queue.items.exclude(reflection__automatic_rating=None).values_list(
         "reflection__automatic_rating", flat=True
     )
-    return [(f"{value:g}", present.signed(value)) for value in sorted(set(seen))[:12]]
+    values = sorted({value for value in seen if value is not None})
+    return [(f"{value:g}", present.signed(value)) for value in values[:12]]
 
 
 def _preview(queue: Queue, chosen: list[int], answer: Answer) -> list[tuple[str, str, str]]:

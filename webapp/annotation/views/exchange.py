@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
-from webapp.annotation.forms.importing import ImportForm
+from webapp.annotation.import_forms import ImportForm
 from webapp.annotation.models import Queue
 from webapp.annotation.services.exchange import Report, import_responses, response_lines
 from webapp.annotation.services.formats import argilla_records, label_studio_tasks

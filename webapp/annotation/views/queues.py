@@ -7,9 +7,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp import present
-from webapp.annotation.forms.queues import MOST_GUIDELINES, ChangeForm, QueueForm
 from webapp.annotation.markdown import as_html
 from webapp.annotation.models import Assignment, Queue, QueueItem
+from webapp.annotation.queue_forms import MOST_GUIDELINES, ChangeForm, QueueForm
 from webapp.annotation.rows import queue_rows, sources_of
 from webapp.annotation.services import claims, making
 from webapp.annotation.services.deciding import disputed_items

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from webapp.annotation.forms.answering import AnswerForm, DraftForm
+from webapp.annotation.forms import AnswerForm, DraftForm
 from webapp.annotation.models import Draft, Queue, QueueItem, RatingEvent, Response
 from webapp.annotation.services import answers, claims
 from webapp.annotation.views.access import item_or_404, person_of, workable_or_404

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from webapp.annotation.forms.answering import AnswerForm
+from webapp.annotation.forms import AnswerForm
 from webapp.annotation.models import Response
 from webapp.annotation.services.answers import Answer
 from webapp.annotation.services.exchange import Line
