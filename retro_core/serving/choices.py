@@ -2,12 +2,15 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+# Each row of logits is 200 kB.
+ROWS_AT_A_TIME = 256
 
 Normalisation = Literal["sum", "mean"]
 
@@ -69,22 +72,25 @@ def tree_mask(trie: Trie, *, past: int, suffix: int) -> Tensor:
     return mask
 
 
-def token_logprobs(trie: Trie, logprobs: Tensor) -> list[list[float]]:
+def token_logprobs(
+    trie: Trie, hidden: Tensor, logits: Callable[[Tensor], Tensor]
+) -> list[list[float]]:
     """Pick every candidate's token log-probabilities, in nats.
 
-    `logprobs` (1 + nodes, vocabulary): the row after the prompt, then one row per node.
+    `hidden` (1 + nodes, width): the row after the prompt, then one row per node. `logits` turns
+    rows into logits over the vocabulary; it is called on a bounded number of rows at a time.
     """
-    rows: list[int] = []
-    columns: list[int] = []
-    for candidate, path in zip(trie.candidates, trie.paths, strict=True):
-        rows += [0, *(node + 1 for node in path)]
-        columns += candidate
-    picked = logprobs[torch.tensor(rows), torch.tensor(columns)].tolist()
-    result, start = [], 0
-    for candidate in trie.candidates:
-        result.append(picked[start : start + len(candidate)])
-        start += len(candidate)
-    return result
+    rows = torch.tensor([row for path in trie.paths for row in (0, *(node + 1 for node in path))])
+    columns = torch.tensor([token for candidate in trie.candidates for token in candidate])
+    picked = torch.empty(len(rows))
+    for start in range(0, len(hidden), ROWS_AT_A_TIME):
+        block = torch.log_softmax(logits(hidden[start : start + ROWS_AT_A_TIME]).cpu(), dim=-1)
+        inside = (rows >= start) & (rows < start + ROWS_AT_A_TIME)
+        picked[inside] = block[rows[inside] - start, columns[inside]]
+    found: list[list[float]] = [
+        part.tolist() for part in picked.split([len(candidate) for candidate in trie.candidates])
+    ]
+    return found
 
 
 def score(logprobs: Sequence[float], normalisation: Normalisation) -> float:

@@ -22,12 +22,11 @@ class Limits:
     """Bounds of the server. Tokens unless the name says otherwise."""
 
     max_total: int = 8192
-    max_choice: int = 1024
+    max_choice: int = 4096
     max_queue_requests: int = 128
     max_active_requests: int = 16
     max_active_tokens: int = 24_576
     pass_tokens: int = 512
-    logit_rows: int = 256
     cache_mebibytes: int = 1024
 
 
@@ -201,14 +200,19 @@ class Engine:
         self.active = [live for live in self.active if not live.done]
 
     def _read(self, turns: list[Turn], hidden: torch.Tensor) -> None:
-        """Compute logits for the rows asked for, a bounded number of rows at a time."""
-        for group in _groups([turn for turn in turns if turn.rows], self.limits.logit_rows):
-            rows = [turn.start + row for turn in group for row in turn.rows]
-            logits = self.model.logits(hidden[rows]).cpu()
-            start = 0
-            for turn in group:
-                turn.live.take(logits[start : start + len(turn.rows)])
-                start += len(turn.rows)
+        """Hand every sequence its results; the generations share their logits' computation."""
+        generations: list[tuple[LiveGeneration, list[int]]] = []
+        for turn in turns:
+            rows = [turn.start + row for row in turn.rows]
+            if rows and isinstance(turn.live, LiveGeneration):
+                generations.append((turn.live, rows))
+            elif rows and isinstance(turn.live, LiveChoosing):
+                turn.live.take(hidden[rows], self.model.logits)
+        if generations:
+            logits = self.model.logits(hidden[[row for _, rows in generations for row in rows]])
+            parts = logits.cpu().split([len(rows) for _, rows in generations])
+            for (live, _), part in zip(generations, parts, strict=True):
+                live.take(part)
 
     def _after(self, turn: Turn) -> None:
         live = turn.live
@@ -249,13 +253,3 @@ def _common_length(first: list[int], second: list[int]) -> int:
         if own != other:
             return index
     return min(len(first), len(second))
-
-
-def _groups(turns: list[Turn], max_rows: int) -> list[list[Turn]]:
-    groups: list[list[Turn]] = []
-    for turn in turns:
-        if groups and sum(len(t.rows) for t in groups[-1]) + len(turn.rows) <= max_rows:
-            groups[-1].append(turn)
-        else:
-            groups.append([turn])
-    return groups

@@ -58,7 +58,7 @@ class Grammars:
     def _compiled(self, grammar: str) -> "Constraint":
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
-            raise Problem(f"grammar is not valid: {matcher.get_error()}", field="grammar")
+            raise Problem(f"grammar is not valid: {_reason(matcher)}", field="grammar")
         return Constraint(matcher)
 
 
@@ -80,7 +80,7 @@ class Constraint:
         """True for every token that may come next (vocabulary,). Raises GrammarExhausted."""
         bias = self._matcher.compute_logit_bias()
         if self._matcher.is_error():
-            raise GrammarExhausted(self._matcher.get_error())
+            raise GrammarExhausted(_reason(self._matcher))
         return torch.frombuffer(bytearray(bias), dtype=torch.uint8) != 0
 
     def advance(self, token: int) -> bool:
@@ -130,6 +130,11 @@ def _string_enum(schema: Mapping[str, Any]) -> tuple[str, ...] | None:
     if not all(isinstance(value, str) for value in values):
         return None
     return tuple(dict.fromkeys(values))
+
+
+def _reason(matcher: LLMatcher) -> str:
+    """The library's message without its dump of internal state."""
+    return str(matcher.get_error()).partition("\n<state>")[0]
 
 
 def _check_length(text: str) -> None:

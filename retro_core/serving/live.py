@@ -1,5 +1,7 @@
 """One sequence under way: the tokens it still has to run, and what its results become."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -163,10 +165,10 @@ class LiveChoosing:
             return []
         return list(range(count - len(self._trie.tokens) - 1, count))
 
-    def take(self, logits: Tensor) -> None:
+    def take(self, hidden: Tensor, logits: Callable[[Tensor], Tensor]) -> None:
         """Score, choose, and keep the chosen candidate's keys and values in the buffer."""
         work, base = self._work, len(self._work.prompt)
-        logprobs = token_logprobs(self._trie, torch.log_softmax(logits, dim=-1))
+        logprobs = token_logprobs(self._trie, hidden, logits)
         scores = [score(candidate, work.normalisation) for candidate in logprobs]
         index = choose(scores, temperature=work.temperature, seed=work.seed)
         self.buffer.keep([base + node for node in self._trie.paths[index]], base)

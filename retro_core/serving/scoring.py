@@ -26,7 +26,7 @@ def candidate_logprobs(
     mask = tree_mask(trie, past=0, suffix=len(prompt))
     span = Span([*prompt, *trie.tokens], model.new_buffer(size), lora, mask, positions)
     hidden = model.forward([span])
-    return token_logprobs(trie, torch.log_softmax(model.logits(hidden[len(prompt) - 1 :]), dim=-1))
+    return token_logprobs(trie, hidden[len(prompt) - 1 :], model.logits)
 
 
 def text_logprobs(

@@ -119,6 +119,7 @@ class LmService:
 
     def choosing(self, prompt: list[int], choice: Choice, **fields: Any) -> Choosing:
         """Turn a choice into work, within the limits. `fields` are those of Choosing."""
+        self.encode("".join(choice.candidates))
         candidates = [self.codec.candidate(text) for text in choice.candidates]
         size = sum(map(len, candidates))
         if size > self.limits.max_choice:

@@ -1,6 +1,12 @@
 """The trie of candidates, its mask, and the choice."""
 
-from retro_core.serving.choices import build_trie, choose, score, tree_mask
+import math
+
+import pytest
+import torch
+
+from retro_core.serving import choices
+from retro_core.serving.choices import build_trie, choose, score, token_logprobs, tree_mask
 
 END = 2
 
@@ -47,3 +53,18 @@ def test_sampling_follows_the_softmax_and_its_seed() -> None:
 
     assert abs(drawn.count(0) / 2000 - 0.75) < 0.03
     assert drawn == [choose(scores, temperature=1.0, seed=seed) for seed in range(2000)]
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 2, 256])
+def test_each_token_is_read_after_its_own_prefix(
+    rows_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choices, "ROWS_AT_A_TIME", rows_at_a_time)
+    trie = build_trie([[0, 1, END], [1, END]])
+    # Rows: after the prompt, after 0, after 0 1, after 1.
+    probabilities = [[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5], [0.2, 0.7, 0.1]]
+
+    found = token_logprobs(trie, torch.tensor(probabilities), torch.log)
+
+    expected = [[0.5, 0.8, 0.5], [0.25, 0.1]]
+    assert [[round(math.exp(p), 4) for p in row] for row in found] == expected
