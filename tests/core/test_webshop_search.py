@@ -45,6 +45,8 @@ def test_a_word_is_reduced_to_its_stem(word: str, stem: str) -> None:
         ("café's crème", ["café", "crème"]),
         ("__ -- ..", []),
         ("東京 tower", ["東", "京", "tower"]),
+        ("poo 💩💩 fit® ★", ["poo", "💩", "💩", "fit", "®", "★"]),
+        ("👩\u200d❤\ufe0f\u200d👩 🇸🇪🇫🇮", ["👩\u200d❤\ufe0f\u200d👩", "🇸🇪", "🇫🇮"]),
         ("x" * 300, ["x" * 255, "x" * 45]),
     ],
 )

@@ -30,8 +30,15 @@ _LETTERS = rf"{_LETTER}(?:(?:{_LETTER_LINK})?{_LETTER})*"
 _DIGITS = rf"{_DIGIT}(?:(?:{_DIGIT_LINK})?{_DIGIT})*"
 _KATAKANA = rf"(?:\p{{WB=Katakana}}{_MARKS})+"
 _RUN = rf"(?:(?:{_LETTERS}|{_DIGITS})+|{_KATAKANA})"
+# Pictographs of Unicode 14, of which later versions took some back; a joiner makes one of several.
+_PICTOGRAPH = (
+    r"[\p{Extended_Pictographic}\u2388\u2600-\u2605\u2607-\u2612\u2614-\u2685"
+    r"\u2690-\u2705\u2708-\u2712\u2763-\u2767]"
+)
+_EMOJI = rf"{_PICTOGRAPH}(?:(?!\u200d{_PICTOGRAPH})[\p{{WB=Extend}}\p{{WB=Format}}\u200d])*"
 UNICODE_WORD = regex.compile(
-    rf"(?:{_JOIN})*{_RUN}(?:(?:{_JOIN})+(?:{_RUN})?)*"
+    rf"{_EMOJI}(?:\u200d{_EMOJI})*|\p{{Regional_Indicator}}{{2}}"
+    rf"|(?:{_JOIN})*{_RUN}(?:(?:{_JOIN})+(?:{_RUN})?)*"
     rf"|\p{{Script=Han}}{_MARKS}|\p{{Script=Hiragana}}{_MARKS}"
     rf"|(?:[\p{{Line_Break=Complex_Context}}]{_MARKS})+"
 )
