@@ -52,7 +52,9 @@ function onMatrixKey(event) {
   setTabStops();
 }
 
+// The figures may come late: the library is large, and nothing else waits for it.
 drawFigures();
+document.querySelector("script[data-plotly]").addEventListener("load", drawFigures);
 setTabStops();
 document.addEventListener("keydown", onMatrixKey);
 document.addEventListener("theme-changed", drawFigures);

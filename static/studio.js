@@ -41,7 +41,7 @@ function isTyping(target) {
   return target.closest("input, textarea, select, dialog, [contenteditable]") !== null;
 }
 
-const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/" };
+const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/", n: "/annotation/" };
 let goUntil = 0;
 
 function onKey(event) {

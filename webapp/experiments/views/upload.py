@@ -48,8 +48,8 @@ def episodes_upload(request: HttpRequest) -> HttpResponse:
 
 
 def _imported(form: UploadForm) -> ImportReport:
-    file = form.cleaned_data["file"]
-    return import_episodes(file, source=file.name[:SOURCE_SHOWN], skip_bad=form.cleaned_data["skip_bad"])
+    file, skip_bad = form.cleaned_data["file"], form.cleaned_data["skip_bad"]
+    return import_episodes(file, source=file.name[:SOURCE_SHOWN], skip_bad=skip_bad)
 
 
 def _to_result(report: ImportReport) -> HttpResponse:

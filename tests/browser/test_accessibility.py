@@ -1,0 +1,82 @@
+"""No accessibility violations by axe, no script error and no sideways scrolling, on any page."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.webapp.played import long_episode, new_experiment, play, played_experiment
+from webapp.episodes.models import Episode
+from webapp.experiments.models import Experiment
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+WIDTHS = {"desktop": 1280, "phone": 390}
+# Plotly draws these itself; the numbers are in the table below the figures.
+OPTIONS = {"exclude": [[".figure"]]}
+
+
+def addresses() -> dict[str, str]:
+    """One address for each kind of page, in a state that shows much of it."""
+    played = played_experiment("played doors")
+    live = new_experiment("live doors")
+    Experiment.objects.filter(pk=live.pk).update(
+        status=Experiment.Status.RUNNING, status_message="The endpoint is slow."
+    )
+    rows = live.experiment_tasks.select_related("task").order_by("position")
+    play(rows[0], [0.5])
+    long_episode(rows[1], steps=3, observation="wall " * 400)
+    live.experiment_tasks.filter(position=2).update(live_trial=1, live_step=2, live_action="leave")
+    failed = Episode.objects.get(experiment=played, task__key="doors-1", trial=1)
+    cut = Episode.objects.get(experiment=live, task=rows[1].task)
+    return {
+        "list": "/experiments/",
+        "nothing found": "/experiments/?q=nothing",
+        "new": "/experiments/new/",
+        "upload": "/experiments/import/",
+        "experiment": f"/experiments/{played.pk}/",
+        "live": f"/experiments/{live.pk}/",
+        "task": f"/experiments/{played.pk}/tasks/{failed.task_id}/",
+        "episode": f"/episodes/{failed.pk}/",
+        "cut texts": f"/episodes/{cut.pk}/",
+        "step": f"/episodes/{failed.pk}/steps/2/",
+        "reflections": "/reflections/",
+        "task sets": "/task-sets/",
+        "task set": f"/task-sets/{played.task_set_id}/",
+        "password": "/password/",
+        "missing": "/experiments/999999/",
+    }
+
+
+def faults_of(page: Page) -> list[str]:
+    """Violations in light and dark, at desktop and phone width."""
+    axe, faults = Axe(), []
+    for width_name, width in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 860})
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            faults.append(f"{width_name}: scrolls sideways")
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            found = axe.run(page, context=OPTIONS)
+            if found.violations_count:
+                faults.append(f"{width_name} {theme}: {found.generate_report()}")
+    return faults
+
+
+def test_no_page_has_a_violation(page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    faults = {}
+
+    for name, address in addresses().items():
+        page.goto(address)
+        if found := faults_of(page):
+            faults[name] = found
+
+    assert not faults, "\n".join(f"{name}: {text}" for name, text in faults.items())
+    assert errors == []
+
+
+def test_the_door_has_no_violation(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in/")
+
+    assert faults_of(page) == []
