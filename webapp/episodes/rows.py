@@ -13,6 +13,7 @@ TEXT_SHOWN = 420
 class ReflectionRow:
     """A reflection with its rating and where it comes from."""
 
+    reflection_id: int
     episode_id: int
     experiment_id: int
     task_id: int
@@ -33,6 +34,7 @@ def reflection_rows(reflections: Iterable[Reflection]) -> list[ReflectionRow]:
 def _row(reflection: Reflection) -> ReflectionRow:
     value = reflection.effective_rating
     return ReflectionRow(
+        reflection_id=reflection.pk,
         episode_id=reflection.episode_id,
         experiment_id=reflection.experiment_id,
         task_id=reflection.episode.task_id,

@@ -12,7 +12,6 @@ LEAD = [
     "annotation.view_response",
     "annotation.add_batch",
     "annotation.add_adjudication",
-    "annotation.add_ratingrule",
 ]
 ADMINISTER = ["annotation.delete_queue", "annotation.audit_ratings"]
 

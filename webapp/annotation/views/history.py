@@ -146,7 +146,7 @@ def revert_events(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@permission_required("annotation.add_ratingrule", raise_exception=True)
+@permission_required(AUDIT, raise_exception=True)
 def rule_change(request: HttpRequest) -> HttpResponse:
     """Add a version of the rule; every touched reflection follows it."""
     form = RuleForm(request.POST)
@@ -155,4 +155,4 @@ def rule_change(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"The new rule holds; {changed} effective ratings changed.")
     else:
         messages.error(request, "A rule needs a number of answers, a tolerance, and a reason.")
-    return redirect("annotation:list")
+    return redirect("annotation:audit")
