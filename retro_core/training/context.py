@@ -9,6 +9,7 @@ from retro_core.training.examples import Tokenizer
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.monitor import Monitor
 from retro_core.training.rewards import RewardFunction
+from retro_core.training.selection import failures
 from retro_core.training.snapshot import Snapshot
 from retro_core.training.spec import TrainingSpec
 from retro_core.types import RatedReflection
@@ -42,20 +43,6 @@ def reward_of(given: StageInput) -> RewardFunction:
     if given.reward is None:
         raise TrainingFailed("invalid_input", f"The stage {given.spec.stage} needs a reward.")
     return given.reward
-
-
-def failures(rows: tuple[RatedReflection, ...]) -> list[RatedReflection]:
-    """One row for each failure: policy stages read its prompt, not its recorded reflection."""
-    by_prompt = {(row.environment, row.task_id, row.trial, row.prompt): row for row in rows}
-    return list(by_prompt.values())
-
-
-def prompts_to_train(given: StageInput) -> list[RatedReflection]:
-    """The failures of the training split."""
-    rows = failures(given.snapshot.train)
-    if not rows:
-        raise TrainingFailed("empty_snapshot", "The snapshot holds no failure to train on.")
-    return rows
 
 
 def held_out(given: StageInput) -> list[RatedReflection]:

@@ -10,13 +10,13 @@ from retro_core.training.context import (
     StageInput,
     StageResult,
     held_out,
-    prompts_to_train,
     reward_of,
 )
 from retro_core.training.examples import encode_prompt
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
 from retro_core.training.sampling import request_of, sample_figures, text_figures, write_samples
+from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import TokenSpec
 from retro_core.types import RatedReflection
 
@@ -31,7 +31,7 @@ NAMES = {
 
 def train_grpo(given: StageInput) -> StageResult:
     """Raise the reward of the policy's reflections by comparing those of the same failure."""
-    spec, rows = given.spec, prompts_to_train(given)
+    spec, rows = given.spec, failures_to_answer(given.snapshot.train)
     texts = _TextFigures(given, rows)
     trainer = ReflectionGrpoTrainer(
         model=load_policy(spec, given.base_sha256),

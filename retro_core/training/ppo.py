@@ -15,7 +15,6 @@ from retro_core.training.context import (
     StageInput,
     StageResult,
     held_out,
-    prompts_to_train,
     reward_of,
 )
 from retro_core.training.distributed import any_process, rank, summed, world_size
@@ -34,6 +33,7 @@ from retro_core.training.ppo_losses import (
     value_losses,
 )
 from retro_core.training.sampling import sample_figures, write_samples
+from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import OptimisationSpec, PpoSpec, TrainingSpec
 
 
@@ -57,7 +57,7 @@ class PpoLoop:
     def __init__(self, given: StageInput) -> None:
         spec = given.spec
         self.given, self.spec = given, spec
-        self.rows = prompts_to_train(given)
+        self.rows = failures_to_answer(given.snapshot.train)
         self.policy = _policy(given)
         self.weights = self.policy.trainable()
         self.optimizer = _optimizer(self.weights, spec)

@@ -13,11 +13,11 @@ from retro_core.replay import preferences
 from retro_core.training.context import StageInput, StageResult
 from retro_core.training.evaluation import measure_reward_model
 from retro_core.training.examples import Tokenizer, pad, pad_mask
-from retro_core.training.failures import TrainingFailed
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_reward_model
 from retro_core.training.reward_losses import bce_loss, pairwise_loss, regression_loss
 from retro_core.training.scorer import encode_for_score, score_rows
+from retro_core.training.selection import check_classes, choose_objective
 from retro_core.training.spec import Objective, TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
 
@@ -28,7 +28,7 @@ Item = dict[str, Any]
 def train_reward_model(given: StageInput) -> StageResult:
     """Tune the score to tell accepted reflections from rejected ones."""
     spec, rows = given.spec, given.snapshot.train
-    objective = choose_objective(spec, rows)
+    objective = choose_objective(rows, spec.reward_model.objective)
     check_classes(rows, spec.dataset.accept_above, objective)
     items = Items(rows, objective, given.tokenizer, spec)
     held = Items(given.snapshot.validation, objective, given.tokenizer, spec)
@@ -44,37 +44,6 @@ def train_reward_model(given: StageInput) -> StageResult:
     finished = train(trainer, given.out, given.monitor)
     figures = _figures(given, trainer.model, objective) if finished else {}
     return StageResult(trainer.model, trainer.state.global_step, finished, figures)
-
-
-def choose_objective(spec: TrainingSpec, rows: Sequence[RatedReflection]) -> Objective:
-    """Settle `auto`: pairwise where at least half of the rows stand in a pair."""
-    objective = spec.reward_model.objective
-    if objective != "auto":
-        return objective
-    pairs = preferences(rows)
-    paired = {(p.prompt, text) for p in pairs for text in (p.chosen, p.rejected)}
-    return "pairwise" if pairs and 2 * len(paired) >= len(rows) else "bce"
-
-
-def check_classes(rows: Sequence[RatedReflection], above: float, objective: Objective) -> None:
-    """Refuse a snapshot from which nothing can be told apart."""
-    if not rows:
-        raise TrainingFailed("empty_snapshot", "The snapshot holds no rated reflection.")
-    accepted = sum(row.rating > above for row in rows)
-    if objective == "bce" and accepted in (0, len(rows)):
-        raise TrainingFailed(
-            "one_class_labels",
-            f"{accepted} of {len(rows)} training reflections are rated above {above}: both"
-            " accepted and rejected ones are needed. Collect or rate more, or move the threshold.",
-        )
-    if objective == "regression" and len({row.rating for row in rows}) == 1:
-        raise TrainingFailed("one_class_labels", "All ratings are equal: nothing can be learned.")
-    if objective == "pairwise" and not preferences(rows):
-        raise TrainingFailed(
-            "one_class_labels",
-            "No failure has two reflections of different rating. Use the objective bce, or collect"
-            " several reflections of each failure.",
-        )
 
 
 class Items(Dataset[Item]):  # type: ignore[misc]  # torch is untyped here

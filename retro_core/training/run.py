@@ -82,6 +82,7 @@ def _train(
     spec: TrainingSpec, out: Path, monitor: Monitor, reward: RewardFunction | None
 ) -> Outcome:
     start_processes(use_cpu=device_of(spec).type == "cpu")
+    wait_for_all()  # the main process has cleared what an earlier one left half-written
     given = _prepare(spec, out, monitor, reward)
     log.info("Training %s on %d reflections", spec.stage, len(given.snapshot.train))
     result = _stage(spec.stage)(given)

@@ -9,12 +9,11 @@ from trl import SFTConfig, SFTTrainer
 
 from retro_core.training.context import StageInput, StageResult, held_out
 from retro_core.training.examples import Example, Tokenizer, encode_rows
-from retro_core.training.failures import TrainingFailed
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
 from retro_core.training.sampling import sample_figures, write_samples
+from retro_core.training.selection import accepted_rows, accepted_to_learn
 from retro_core.training.spec import TrainingSpec
-from retro_core.types import RatedReflection
 
 SAMPLE_TEMPERATURE = 0.7
 
@@ -22,13 +21,7 @@ SAMPLE_TEMPERATURE = 0.7
 def train_sft(given: StageInput) -> StageResult:
     """Tune the policy to write what was rated above the threshold."""
     spec = given.spec
-    accepted = accepted_rows(given.snapshot.train, spec.dataset.accept_above)
-    if not accepted:
-        raise TrainingFailed(
-            "empty_snapshot",
-            f"None of the {len(given.snapshot.train)} training reflections is rated above"
-            f" {spec.dataset.accept_above}. Collect or rate more, or lower the threshold.",
-        )
+    accepted = accepted_to_learn(given.snapshot.train, spec.dataset.accept_above)
     validation = accepted_rows(given.snapshot.validation, spec.dataset.accept_above)
     trainer = example_trainer(
         load_policy(spec, given.base_sha256),
@@ -49,11 +42,6 @@ def train_sft(given: StageInput) -> StageResult:
     if finished and validation:
         figures["validation_loss"] = trainer.evaluate()["eval_loss"]
     return StageResult(trainer.model, trainer.state.global_step, finished, figures)
-
-
-def accepted_rows(rows: Sequence[RatedReflection], above: float) -> list[RatedReflection]:
-    """The reflections rated above the threshold."""
-    return [row for row in rows if row.rating > above]
 
 
 def example_trainer(

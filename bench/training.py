@@ -1,0 +1,167 @@
+"""Measures the cpu-small preset on the embedded model, and its overhead over the bare libraries.
+
+`python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--overhead]`
+Times are seconds of a step on the clock and on the CPU; they mean little on a busy machine, the
+ratio of the overhead is taken on the CPU within one run.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from transformers import TrainerCallback
+
+from retro_core.training.examples import Example, encode_rows
+from retro_core.training.hf_trainer import MonitorCallback
+from retro_core.training.models import load_policy, load_tokenizer
+from retro_core.training.monitor import Monitor
+from retro_core.training.presets import PRESETS
+from retro_core.training.rewards import RewardRequest
+from retro_core.training.run import claimed, run_training
+from retro_core.training.sft import example_trainer
+from retro_core.training.snapshot import Snapshot, write_snapshot
+from retro_core.training.spec import TrainingSpec
+from retro_core.types import RatedReflection
+
+PLACES = ("drawer 1", "shelf 2", "desk 1", "bed 1", "safe 1", "sidetable 2", "cabinet 3")
+THINGS = ("mug", "lamp", "book", "key", "plate", "apple", "pencil")
+
+
+class StepClock(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """CPU seconds of every step after the first."""
+
+    def __init__(self) -> None:
+        self.marks: list[float] = []
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Take the time."""
+        self.marks.append(time.process_time())
+
+    def step_seconds(self) -> float:
+        """The median step."""
+        return median(b - a for a, b in zip(self.marks, self.marks[1:], strict=False))
+
+
+class StepMonitor(Monitor):
+    """A monitor that also takes the time of every step."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.marks = [(time.perf_counter(), time.process_time())]
+
+    def log(self, step: int, split: str, values: Any) -> None:
+        """Record as usual, and take the time of training steps."""
+        super().log(step, split, values)
+        if split == "train":
+            self.marks.append((time.perf_counter(), time.process_time()))
+
+
+def failures(count: int) -> list[RatedReflection]:
+    """Failures as long as the preset's limit, half of them with a good plan."""
+    rows = []
+    for number in range(count):
+        thing, place = THINGS[number % 7], PLACES[number % 5]
+        visits = "".join(f"> go to {PLACES[(number + n) % 7]}\nNothing here.\n" for n in range(30))
+        plan = f"Plan:\n1. go to {place}\n2. take {thing} from {place}\n3. use desklamp 1"
+        text = plan if number % 2 == 0 else "I should try harder and look at more places next time."
+        prompt = f"{visits}The task was: examine the {thing}. It failed. What should be done?"
+        rows.append(RatedReflection(f"t{number}", "bench", 1, prompt, text, 1.0 - number % 2))
+    return rows
+
+
+def numbered(requests: Sequence[RewardRequest]) -> list[float]:
+    """Share of five numbered lines: easy to see, and rare in the base model's texts."""
+    lines = [request.text.splitlines() for request in requests]
+    return [min(sum(line[:1].isdigit() for line in text), 5) / 5 for text in lines]
+
+
+def measure_stage(spec: TrainingSpec, out: Path) -> dict[str, Any]:
+    """Run a stage and tell its median step and its rewards."""
+    monitor = StepMonitor(out)
+    with claimed(out, spec):
+        outcome = run_training(spec, out, monitor, reward=numbered)
+    steps = list(zip(monitor.marks[1:], monitor.marks[2:], strict=False))
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    told = [line["values"] for line in lines if line.get("split") == "train"]
+    shown = ("loss", "reward", "kl", "entropy", "length", "clip_fraction")
+    return {
+        "status": outcome.status,
+        "seconds": round(median(b[0] - a[0] for a, b in steps), 2),
+        "cpu_seconds": round(median(b[1] - a[1] for a, b in steps), 2),
+        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        **{name: [round(v[name], 3) for v in told] for name in shown if name in told[0]},
+    }
+
+
+def measure_overhead(spec: TrainingSpec, out: Path, steps: int) -> dict[str, float]:
+    """CPU seconds of a step with and without the project's callback, turn by turn."""
+    tokenizer = load_tokenizer(Path(spec.base_model.folder))
+    examples = encode_rows(failures(16), tokenizer, spec.tokens)
+    times: dict[str, list[float]] = {"bare": [], "own": []}
+    for turn in range(2):
+        for name in ("bare", "own") if turn == 0 else ("own", "bare"):
+            callbacks = [MonitorCallback(Monitor(out))] if name == "own" else []
+            times[name].append(_trl_step(spec, out / f"{name}-{turn}", examples, callbacks, steps))
+    bare, own = min(times["bare"]), min(times["own"])
+    return {"bare": round(bare, 2), "own": round(own, 2), "ratio": round(own / bare, 3)}
+
+
+def _trl_step(
+    spec: TrainingSpec, out: Path, examples: Sequence[Example], callbacks: list[Any], steps: int
+) -> float:
+    out.mkdir(parents=True)
+    spec = replace(spec, optimisation=replace(spec.optimisation, max_steps=steps + 1))
+    tokenizer = load_tokenizer(Path(spec.base_model.folder))
+    trainer = example_trainer(load_policy(spec, ""), tokenizer, examples, [], spec=spec, out=out)
+    clock = StepClock()
+    for callback in [*callbacks, clock]:
+        trainer.add_callback(callback)
+    trainer.train()
+    return clock.step_seconds()
+
+
+def main() -> None:
+    """Print one JSON line for each figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--stages", nargs="*", default=["sft", "reward_model", "ppo", "grpo"])
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--overhead", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        world = Path(name)
+        rows = failures(40)
+        write_snapshot(world / "snapshot.jsonl", Snapshot(tuple(rows[:32]), tuple(rows[32:])))
+        for stage in arguments.stages:
+            spec = _filled(PRESETS["cpu-small"][stage], world, arguments.base, arguments.steps)
+            print(json.dumps({stage: measure_stage(spec, world / stage)}), flush=True)
+            if stage != "reward_model":
+                samples = (world / stage / "samples.jsonl").read_text().splitlines()[-2:]
+                print("\n".join(samples), flush=True)
+        if arguments.overhead:
+            spec = _filled(PRESETS["cpu-small"]["sft"], world, arguments.base, arguments.steps)
+            print(
+                json.dumps({"sft overhead": measure_overhead(spec, world / "o", arguments.steps)})
+            )
+
+
+def _filled(spec: TrainingSpec, world: Path, base: Path, steps: int) -> TrainingSpec:
+    return replace(
+        spec,
+        device="cpu",
+        dataset=replace(spec.dataset, path=str(world / "snapshot.jsonl")),
+        base_model=replace(spec.base_model, folder=str(base), name="bench"),
+        optimisation=replace(spec.optimisation, max_steps=steps, warmup_steps=0),
+        evaluation=replace(spec.evaluation, every=0, samples=2),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""What a run would train on and how much, told before it starts and without a model library."""
+
+import json
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from retro_core.errors import RetroError
+from retro_core.prompts.templates import reflector_text
+from retro_core.training.selection import accepted_rows, failures, items_of_stage
+from retro_core.training.snapshot import read_snapshot
+from retro_core.training.spec import TokenSpec, TrainingSpec
+from retro_core.types import RatedReflection
+
+# Of one frozen weight; four bits carry their scales with them.
+_BYTES = {"float32": 4.0, "bfloat16": 2.0, "4bit": 0.6}
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Counts of a run that was not started. `problem` says why it could not succeed, if so."""
+
+    train_rows: int
+    validation_rows: int
+    train_tasks: int
+    validation_tasks: int
+    accepted: int
+    rejected: int
+    failures: int
+    items: int
+    updates: int
+    cut_prompts: int
+    cut_reflections: int
+    tokens_per_update: int  # of prompts and reflections, padding not counted
+    weight_bytes: int  # of the frozen base model in the chosen precision
+    problem: str = ""
+
+
+def dry_run(spec: TrainingSpec) -> DryRun:
+    """Read the snapshot and count. Raises InvalidInput where it cannot be read."""
+    snapshot = read_snapshot(
+        Path(spec.dataset.path),
+        validation_fraction=spec.dataset.validation_fraction,
+        seed=spec.seed,
+    )
+    rows, problem = snapshot.train, ""
+    try:
+        items = items_of_stage(rows, spec)
+    except RetroError as error:
+        items, problem = 0, str(error)
+    prompts, texts = _lengths(rows, spec)
+    accepted = len(accepted_rows(rows, spec.dataset.accept_above))
+    return DryRun(
+        train_rows=len(rows),
+        validation_rows=len(snapshot.validation),
+        train_tasks=_tasks(rows),
+        validation_tasks=_tasks(snapshot.validation),
+        accepted=accepted,
+        rejected=len(rows) - accepted,
+        failures=len(failures(rows)),
+        items=items,
+        updates=updates_of(spec, items),
+        cut_prompts=sum(length > spec.tokens.prompt for length in prompts),
+        cut_reflections=sum(length > spec.tokens.completion for length in texts),
+        tokens_per_update=_tokens_per_update(spec, prompts, texts),
+        weight_bytes=round(parameter_count(Path(spec.base_model.folder)) * _BYTES[spec.precision]),
+        problem=problem,
+    )
+
+
+def updates_of(spec: TrainingSpec, items: int) -> int:
+    """How many updates the run will make."""
+    rates = spec.optimisation
+    by_epochs = ceil(ceil(items / rates.batch_size) * rates.epochs) if items else 0
+    return rates.max_steps or by_epochs
+
+
+def parameter_count(folder: Path) -> int:
+    """The number of weights in a model folder, from the headers of its files."""
+    return sum(_weights_in(path) for path in sorted(folder.glob("*.safetensors")))
+
+
+def _weights_in(path: Path) -> int:
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    header.pop("__metadata__", None)
+    total = 0
+    for tensor in header.values():
+        count = 1
+        for size in tensor["shape"]:
+            count *= size
+        total += count
+    return total
+
+
+def _tasks(rows: tuple[RatedReflection, ...]) -> int:
+    return len({(row.environment, row.task_id) for row in rows})
+
+
+def _lengths(rows: tuple[RatedReflection, ...], spec: TrainingSpec) -> tuple[list[int], list[int]]:
+    """Tokens of each prompt, as the reflector is asked, and of each reflection with its end."""
+    tokenizer = Tokenizer.from_file(str(Path(spec.base_model.folder) / "tokenizer.json"))
+    asked = [reflector_text(row.prompt, spec.tokens.chat_template) for row in rows]
+    prompts = tokenizer.encode_batch(asked, add_special_tokens=False)
+    texts = tokenizer.encode_batch([row.text for row in rows], add_special_tokens=False)
+    return [len(one.ids) for one in prompts], [len(one.ids) + 1 for one in texts]
+
+
+def _tokens_per_update(spec: TrainingSpec, prompts: list[int], texts: list[int]) -> int:
+    if not prompts:
+        return 0
+    tokens: TokenSpec = spec.tokens
+    written = [min(n, tokens.completion) for n in texts]
+    if spec.stage in {"ppo", "grpo"}:
+        written = [tokens.completion]
+    asked = [min(n, tokens.prompt) for n in prompts]
+    mean = sum(asked) / len(asked) + sum(written) / len(written)
+    return round(mean * spec.optimisation.batch_size)
