@@ -50,7 +50,7 @@ class Studio:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -64,7 +64,7 @@ class Studio:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_for(lambda: "Ready." in self.said() or self.process_ended(), limit_s=60)
+        wait_for(lambda: "Ready." in self.said() or self.process_ended(), limit_s=120)
         found = re.search(r"Open (\S+)", self.said())
         assert found, self.said()
         return found[1]

@@ -17,7 +17,7 @@ import pytest
 from retro_core.supervisor.places import Places
 from tests.studio_process import Studio, wait_for
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)  # seconds on a quiet machine, minutes on a busy one
 LONG_NAME = "a-checkout-far-below-the-root-of-the-disk"
 
 
@@ -82,7 +82,7 @@ def test_killing_the_supervisor_leaves_no_orphan_and_loses_no_committed_row(
     began = time.monotonic()
     studio.up()
 
-    assert time.monotonic() - began < 30  # 15 on a quiet machine
+    assert time.monotonic() - began < 45  # 5 on a quiet machine
     assert rows(studio) == 1000
 
 
