@@ -19,7 +19,8 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of
 
 # About a minute of insisting: a server that is being restarted must not pause the experiment.
-ENDPOINT = EndpointConfig(attempts=8)
+# A slow answer is worth waiting for: asking again starts the generation anew.
+ENDPOINT = EndpointConfig(attempts=8, timeout_seconds=300.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Crew:
         self.parts = parts
         self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.stop = threading.Event()
+        self._leaving = threading.Event()
         self._turn_over = threading.Event()
         self._held: dict[int, HeldTask] = {}
         self._began = self._upkeep_done = time.monotonic()
@@ -43,23 +44,38 @@ class Crew:
     def play(self) -> None:
         """Run the players; what one of them raises is raised here, after all have ended."""
         size = max(self.experiment.concurrency, 1)
-        with ThreadPoolExecutor(size, thread_name_prefix="player") as pool:
-            players = [pool.submit(self._claim_and_play) for _ in range(size)]
-            try:
-                self._watch(players)
-            finally:
-                self.stop.set()
+        pool = ThreadPoolExecutor(size, thread_name_prefix="player")
+        players = [pool.submit(self._claim_and_play) for _ in range(size)]
+        try:
+            self._watch(players)
+        finally:
+            self.stop.set()
+            pool.shutdown(wait=not self._leaving.is_set())
         for player in players:
-            player.result()
+            if player.done():
+                player.result()
+
+    def leave(self) -> None:
+        """End now, without waiting for answers of the model. Its process is expected to end."""
+        self._leaving.set()
+        self.stop.set()
 
     def _watch(self, players: "list[Future[None]]") -> None:
         while wait(players, timeout=TICK_SECONDS).not_done:
+            if self._leaving.is_set():
+                insist(self._give_everything_back)
+                return
             try:
                 self._tick()
             except (OperationalError, InterfaceError) as error:
                 log.warning("Leases of %s not renewed: %s", self.experiment, error)
             finally:
                 connection.close()
+
+    def _give_everything_back(self) -> None:
+        for held in list(self._held.values()):
+            held.lost = True
+            ExperimentTask.objects.release(held.row.pk, self.holder)
 
     def _claim_and_play(self) -> None:
         """One player: claim, play, give back, until there is nothing more to do."""

@@ -28,7 +28,7 @@ def play_experiment(experiment_id: int) -> None:
         return
     invite(experiment_id)
     crew = Crew(experiment, parts)
-    with _stopped_by_signal(crew.stop.set):
+    with stopped_by_signal(crew.leave):
         crew.play()
     if not insist(lambda: Experiment.objects.finish_played(experiment_id)):
         invite(experiment_id)
@@ -47,7 +47,7 @@ def _has_free_tasks(experiment_id: int) -> bool:
 
 
 @contextmanager
-def _stopped_by_signal(stop: Callable[[], None]) -> Iterator[None]:
+def stopped_by_signal(stop: Callable[[], None]) -> Iterator[None]:
     """A worker that is asked to stop tells its job so."""
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
