@@ -8,6 +8,8 @@ from redis.exceptions import RedisError
 
 PLAY_EXPERIMENT = "workers.episodes.play_experiment"
 EPISODES = "episodes"
+TRAIN = "workers.training.train"
+TRAINING = "training"
 
 log = logging.getLogger(__name__)
 
@@ -42,3 +44,26 @@ def _enqueue_play(experiment_id: int) -> None:
         queue.enqueue(PLAY_EXPERIMENT, experiment_id, result_ttl=60)
     except RedisError as error:
         log.warning("Experiment %s is queued later, the broker is away: %s", experiment_id, error)
+
+
+def queue_training(run_id: int) -> None:
+    """Ask a training worker for a run, once the current transaction is committed."""
+    transaction.on_commit(lambda: _enqueue_training(run_id))
+
+
+def waiting_trainings() -> list[int]:
+    """The training runs whose jobs wait in the queue; none if the broker is away."""
+    try:
+        waiting = django_rq.get_queue(TRAINING).get_jobs()
+    except RedisError as error:
+        log.warning("The broker is away: %s", error)
+        return []
+    return [int(job.args[0]) for job in waiting if job.func_name == TRAIN]
+
+
+def _enqueue_training(run_id: int) -> None:
+    try:
+        queue = django_rq.get_queue(TRAINING, commit_mode="auto")  # the commit is behind us
+        queue.enqueue(TRAIN, run_id, result_ttl=60)
+    except RedisError as error:
+        log.warning("Training run %s is queued later, the broker is away: %s", run_id, error)

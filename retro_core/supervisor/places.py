@@ -49,6 +49,11 @@ class Places:
         return self.data / "adapters"
 
     @property
+    def training(self) -> Path:
+        """One folder for each training run: its specification, checkpoints and log."""
+        return self.data / "training"
+
+    @property
     def lock(self) -> Path:
         """Held by the one supervisor of this data folder."""
         return self.data / "up.lock"
@@ -60,7 +65,8 @@ class Places:
 
     def made_anew(self) -> list[Path]:
         """What a reset deletes: all but the secret key and the converted language model."""
-        return [self.postgres, self.valkey, self.logs, self.adapters, self.data / "static"]
+        folders = [self.postgres, self.valkey, self.logs, self.adapters, self.training]
+        return [*folders, self.data / "static"]
 
     def database_url(self) -> str:
         """The embedded PostgreSQL, over its unix socket."""

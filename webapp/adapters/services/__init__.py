@@ -1,0 +1,1 @@
+"""Registering adapters, promoting them, and measuring them beside the frozen model."""

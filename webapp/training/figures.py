@@ -1,0 +1,115 @@
+"""Plotly figures of training runs as plain JSON. Colours name stylesheet tokens."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from webapp.training.models import MetricPoint, TrainingRun
+
+Figure = dict[str, Any]  # Plotly's own schema
+Point = tuple[str, str, int, float]  # name, split, step, value
+MOST_POINTS = 600
+FIRST = ("loss", "reward", "validation_loss", "kl", "entropy", "clip_fraction", "value_loss")
+LAST = ("learning_rate", "grad_norm", "epoch", "num_tokens")
+SERIES = {"train": 1, "validation": 2}
+
+
+def points_of(run: TrainingRun, after: int = 0) -> tuple[list[Point], int]:
+    """The points that came after a row id, in order, and the newest row id."""
+    rows = MetricPoint.objects.filter(run=run, pk__gt=after).order_by("step", "pk")
+    found = list(rows.values_list("pk", "name", "split", "step", "value"))
+    newest = max((row[0] for row in found), default=after)
+    return [(name, split, step, value) for _, name, split, step, value in found], newest
+
+
+def run_figures(run: TrainingRun) -> tuple[dict[str, Figure], int]:
+    """One figure a metric, train and validation in it, and the newest row id that is drawn."""
+    points, newest = points_of(run)
+    names = ordered({name for name, *_ in points})
+    return {name: figure(name, _traces(name, points)) for name in names}, newest
+
+
+def compared_figures(runs: Sequence[TrainingRun]) -> dict[str, Figure]:
+    """The curves of several runs over each other, a colour a run; validation is dotted."""
+    by_run = [(run, points_of(run)[0]) for run in runs]
+    names = ordered({name for _, points in by_run for name, *_ in points})
+    return {
+        name: figure(
+            name,
+            [
+                trace | {"line": trace["line"] | {"color": f"var(--series-{number})"}}
+                for number, (run, points) in enumerate(by_run, start=1)
+                for trace in _traces(name, points, label=f"{run.name}, ", dotted=True)
+            ],
+        )
+        for name in names
+    }
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """What people look at first comes first."""
+
+    def place(name: str) -> tuple[int, str]:
+        if name in FIRST:
+            return FIRST.index(name), name
+        return (len(FIRST) + (name in LAST), name)
+
+    return sorted(names, key=place)
+
+
+def figure(name: str, traces: list[dict[str, Any]]) -> Figure:
+    """One small chart."""
+    axis = {
+        "gridcolor": "var(--line)",
+        "zeroline": False,
+        "fixedrange": True,
+        "linecolor": "var(--line-strong)",
+    }
+    layout = {
+        "margin": {"l": 48, "r": 10, "t": 8, "b": 34},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": "var(--ink-3)", "size": 11},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "hoverlabel": {"bgcolor": "var(--surface)", "font": {"color": "var(--ink)", "size": 12}},
+        "xaxis": axis | {"title": {"text": "Step", "standoff": 6}, "showgrid": False},
+        "yaxis": axis | {"tickformat": ".3~g"},
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _traces(
+    name: str, points: Iterable[Point], *, label: str = "", dotted: bool = False
+) -> list[dict[str, Any]]:
+    by_split: Mapping[str, list[tuple[int, float]]] = {split: [] for split in SERIES}
+    for own, split, step, value in points:
+        if own == name and split in by_split:
+            by_split[split].append((step, value))
+    return [
+        _trace(f"{label}{split}", split, _thinned(rows), dotted=dotted)
+        for split, rows in by_split.items()
+        if rows or not label
+    ]
+
+
+def _trace(
+    label: str, split: str, rows: list[tuple[int, float]], *, dotted: bool
+) -> dict[str, Any]:
+    return {
+        "name": label,
+        "x": [step for step, _ in rows],
+        "y": [round(value, 6) for _, value in rows],
+        "mode": "lines+markers" if len(rows) < 30 else "lines",
+        "line": {
+            "color": f"var(--series-{SERIES[split]})",
+            "width": 1.75,
+            "dash": "dot" if dotted and split == "validation" else "solid",
+        },
+        "marker": {"size": 4},
+    }
+
+
+def _thinned(rows: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Every n-th point where there are too many to draw, and always the last."""
+    stride = -(-len(rows) // MOST_POINTS)
+    return rows if stride <= 1 else [*rows[:-1:stride], rows[-1]]

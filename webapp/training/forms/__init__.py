@@ -1,0 +1,1 @@
+"""What people enter: queries of the replay buffer, launches, pipelines."""

@@ -1,0 +1,142 @@
+"""The forms that start training: one run, or a whole pipeline."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from retro_core.errors import InvalidInput
+from retro_core.training.presets import PRESETS
+from retro_core.training.spec import TrainingSpec
+from webapp.adapters.models import Adapter
+from webapp.experiments.setting_fields import nested
+from webapp.training.forms.setting_fields import SettingField, flat, setting_fields
+from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.pipelines import launch_pipeline
+from webapp.training.services.runs import NEEDS_REWARD_MODEL, check_launch, launch
+
+STAGES = {
+    "sft": "Imitates reflections that helped. Start here.",
+    "reward_model": "Learns to tell good reflections from bad ones.",
+    "ppo": "Writes fresh reflections and learns from a reward model's scores.",
+    "grpo": "The same by comparing groups of reflections, without a value head.",
+}
+SEED_LIMIT = 2**31 - 1
+
+
+class LaunchForm(forms.Form):
+    """One training run. Stage and preset are chosen before; every other setting is below."""
+
+    name = forms.CharField(max_length=120, help_text="Unique; shown in lists and charts.")
+    notes = forms.CharField(
+        required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    snapshot = forms.ModelChoiceField(Snapshot.objects.all(), empty_label="Choose a snapshot")
+    parent = forms.ModelChoiceField(
+        Adapter.objects.policies(),
+        required=False,
+        empty_label="None: begin a new adapter",
+        label="Parent adapter",
+        help_text="Weights to go on from; its shape is kept.",
+    )
+    reward_model = forms.ModelChoiceField(
+        Adapter.objects.reward_models(), empty_label="Choose a reward model"
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=SEED_LIMIT, initial=0, help_text="Repeats the run exactly."
+    )
+    adapter_family = forms.SlugField(
+        max_length=60,
+        required=False,
+        label="Adapter name",
+        help_text="Versions count up under it. Empty: made from the run's name.",
+    )
+
+    def __init__(self, stage: str, preset: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stage, self.preset = stage, preset
+        self.setting_list: list[SettingField] = list(setting_fields(stage))
+        self.fields |= {setting.name: setting.form_field for setting in self.setting_list}
+        if stage not in NEEDS_REWARD_MODEL:
+            del self.fields["reward_model"]
+
+    @property
+    def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
+        """The advanced settings by section, each with its unit."""
+        for name in dict.fromkeys(setting.section for setting in self.setting_list):
+            inside = [setting for setting in self.setting_list if setting.section == name]
+            yield name.replace("_", " "), [(self[s.name], s.unit) for s in inside]
+
+    @property
+    def has_advanced_errors(self) -> bool:
+        """Whether the fold must open to show an error."""
+        return any(setting.name in self.errors for setting in self.setting_list)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if TrainingRun.objects.filter(name=name).exists():
+            raise forms.ValidationError("There is a training run of this name already.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        if not self.errors:
+            try:
+                check_launch(self.spec(), values["parent"], values.get("reward_model"))
+            except InvalidInput as error:
+                self.add_error(None, str(error))
+        return values
+
+    def spec(self) -> TrainingSpec:
+        """The specification that the valid form describes. Raises InvalidInput."""
+        names = ["seed", *(setting.name for setting in self.setting_list)]
+        values = {name: self.cleaned_data[name] for name in names}
+        return TrainingSpec.from_json(nested(values | {"stage": self.stage}))
+
+    def save(self, owner: User) -> TrainingRun | None:
+        """Store and queue the run; None with an error if it is refused."""
+        values = self.cleaned_data
+        try:
+            return launch(
+                name=values["name"],
+                snapshot=values["snapshot"],
+                spec=self.spec(),
+                preset=self.preset,
+                owner=owner,
+                notes=values["notes"],
+                parent=values["parent"],
+                reward_model=values.get("reward_model"),
+                adapter_family=values["adapter_family"],
+            )
+        except InvalidInput as error:
+            self.add_error(None, str(error))
+            return None
+
+
+class PipelineForm(forms.Form):
+    """Supervised tuning, reward model and PPO from one preset."""
+
+    name = forms.CharField(max_length=60, help_text="Unique; its adapters are named after it.")
+    snapshot = forms.ModelChoiceField(Snapshot.objects.all(), empty_label="Choose a snapshot")
+    preset = forms.ChoiceField(choices=[(name, name.replace("_", " ")) for name in PRESETS])
+    seed = forms.IntegerField(min_value=0, max_value=SEED_LIMIT, initial=0)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Pipeline.objects.filter(name=name).exists():
+            raise forms.ValidationError("There is a pipeline of this name already.")
+        return name
+
+    def save(self, owner: User) -> Pipeline | None:
+        """Store the chain and queue its first run; None with an error if it is refused."""
+        try:
+            return launch_pipeline(owner=owner, **self.cleaned_data)
+        except InvalidInput as error:
+            self.add_error(None, str(error))
+            return None
+
+
+def preset_values(spec: TrainingSpec) -> dict[str, Any]:
+    """The values of a ready-made specification for the form."""
+    return flat(spec)

@@ -1,0 +1,63 @@
+"""The chain of supervised tuning, reward model and PPO: each stage starts when its parts exist."""
+
+from dataclasses import replace
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from retro_core.errors import InvalidInput
+from retro_core.training.spec import Stage
+from webapp import jobs
+from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.runs import add_run
+from webapp.training.services.specs import preset_spec
+
+STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo")
+Status = TrainingRun.Status
+
+
+@transaction.atomic
+def launch_pipeline(
+    *, name: str, snapshot: Snapshot, preset: str, seed: int, owner: User | None = None
+) -> Pipeline:
+    """Store the three runs and queue the first. Raises InvalidInput."""
+    if Pipeline.objects.filter(name=name).exists():
+        raise InvalidInput(f"There is a pipeline named {name!r} already.")
+    pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
+    for place, stage in enumerate(STAGES, start=1):
+        run = add_run(
+            name=f"{name}: {stage.replace('_', ' ')}",
+            snapshot=snapshot,
+            spec=replace(preset_spec(stage, preset), seed=seed),
+            preset=preset,
+            status=Status.QUEUED if place == 1 else Status.WAITING,
+            owner=owner,
+            adapter_family=f"{name}-{stage.replace('_', '-')}",
+            pipeline=pipeline,
+            place=place,
+        )
+        if place == 1:
+            jobs.queue_training(run.pk)
+    return pipeline
+
+
+@transaction.atomic
+def release_next(run_id: int) -> bool:
+    """Queue the run that waited for this one; supervised weights and reward model go along."""
+    run = TrainingRun.objects.get(pk=run_id)
+    if run.pipeline_id is None or run.adapter_id is None:
+        return False
+    runs = TrainingRun.objects.filter(pipeline=run.pipeline_id)
+    columns: dict[str, object] = {}
+    if run.place == len(STAGES) - 1:
+        tuned = runs.get(place=1)
+        columns = {"parent": tuned.adapter, "reward_model": run.adapter}
+    following = runs.filter(place=run.place + 1).first()
+    if following is None:
+        return False
+    moved = TrainingRun.objects.move(
+        following.pk, to=Status.QUEUED, from_any=[Status.WAITING], **columns
+    )
+    if moved:
+        jobs.queue_training(following.pk)
+    return moved

@@ -1,0 +1,150 @@
+"""Launching, stopping and resuming training runs. A change of state is one conditional UPDATE."""
+
+from dataclasses import replace
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from retro_core.errors import InvalidInput
+from retro_core.training.spec import TrainingSpec, check_spec
+from webapp import jobs
+from webapp.adapters.models import Adapter
+from webapp.experiments.services import code_version
+from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.specs import expected_updates
+
+Status = TrainingRun.Status
+NEEDS_REWARD_MODEL = frozenset({"ppo", "grpo"})
+
+
+@transaction.atomic
+def launch(  # noqa: PLR0913  # one for each thing a form asks
+    *,
+    name: str,
+    snapshot: Snapshot,
+    spec: TrainingSpec,
+    preset: str,
+    owner: User | None = None,
+    notes: str = "",
+    parent: Adapter | None = None,
+    reward_model: Adapter | None = None,
+    adapter_family: str = "",
+) -> TrainingRun:
+    """Store a training run and ask a worker for it. Raises InvalidInput."""
+    check_launch(spec, parent, reward_model)
+    run = add_run(
+        name=name,
+        snapshot=snapshot,
+        spec=spec,
+        preset=preset,
+        owner=owner,
+        notes=notes,
+        parent=parent,
+        reward_model=reward_model,
+        adapter_family=adapter_family,
+        status=Status.QUEUED,
+    )
+    jobs.queue_training(run.pk)
+    return run
+
+
+def check_launch(spec: TrainingSpec, parent: Adapter | None, reward_model: Adapter | None) -> None:
+    """Refuse what does not fit together: settings, the kinds of adapters. Raises InvalidInput."""
+    check_spec(_with_any_paths(spec))
+    if parent and parent.kind != Adapter.Kind.POLICY:
+        raise InvalidInput(f"{parent} is a reward model: a parent must be a policy.")
+    if spec.stage not in NEEDS_REWARD_MODEL:
+        return
+    if reward_model is None:
+        raise InvalidInput(f"The stage {spec.stage} needs a reward model: train one first.")
+    if reward_model.kind != Adapter.Kind.REWARD_MODEL:
+        raise InvalidInput(f"{reward_model} is not a reward model.")
+
+
+def add_run(  # noqa: PLR0913
+    *,
+    name: str,
+    snapshot: Snapshot,
+    spec: TrainingSpec,
+    preset: str,
+    status: str,
+    owner: User | None = None,
+    notes: str = "",
+    parent: Adapter | None = None,
+    reward_model: Adapter | None = None,
+    adapter_family: str = "",
+    pipeline: Pipeline | None = None,
+    place: int = 0,
+) -> TrainingRun:
+    """Store the row of a training run. Raises InvalidInput if its name is taken."""
+    if TrainingRun.objects.filter(name=name).exists():
+        raise InvalidInput(f"There is a training run named {name!r} already.")
+    family = slugify(adapter_family or name)[:60].strip("-_") or spec.stage.replace("_", "-")
+    return TrainingRun.objects.create(
+        name=name,
+        owner=owner,
+        notes=notes,
+        stage=spec.stage,
+        preset=preset,
+        spec=without_paths(spec).to_json(),
+        seed=spec.seed,
+        code_version=code_version(),
+        snapshot=snapshot,
+        parent=parent,
+        reward_model=reward_model,
+        adapter_family=family,
+        status=status,
+        steps_total=expected_updates(spec, snapshot),
+        pipeline=pipeline,
+        place=place,
+    )
+
+
+def _with_any_paths(spec: TrainingSpec) -> TrainingSpec:
+    """The worker fills paths in; until then any will do."""
+    return replace(
+        spec,
+        dataset=replace(spec.dataset, path="later"),
+        base_model=replace(spec.base_model, folder="later"),
+        reward=replace(spec.reward, kind="reward_model", folder="later"),
+    )
+
+
+def without_paths(spec: TrainingSpec) -> TrainingSpec:
+    """The specification as it is kept: the worker fills in the paths of its machine."""
+    return replace(
+        spec,
+        parent_adapter="",
+        dataset=replace(spec.dataset, path="", sha256=""),
+        base_model=replace(spec.base_model, folder=""),
+        reward=replace(spec.reward, kind="reward_model", folder="", function="", settings="{}"),
+    )
+
+
+def stop(run_id: int) -> bool:
+    """Ask a live run to save a checkpoint and end; one that waits stops at once."""
+    waiting = [Status.QUEUED, Status.LOST]
+    if TrainingRun.objects.move(
+        run_id, to=Status.STOPPED, from_any=waiting, finished_at=timezone.now()
+    ):
+        return True
+    return TrainingRun.objects.move(
+        run_id, to=Status.STOPPING, from_any=[Status.STARTING, Status.RUNNING]
+    )
+
+
+def resume(run_id: int) -> bool:
+    """Queue a stopped or failed run; it goes on from its newest whole checkpoint."""
+    with transaction.atomic():
+        moved = TrainingRun.objects.move(
+            run_id,
+            to=Status.QUEUED,
+            from_any=[Status.STOPPED, Status.FAILED],
+            unfinished_claims=0,
+            finished_at=None,
+        )
+        if moved:
+            jobs.queue_training(run_id)
+    return moved

@@ -1,0 +1,1 @@
+"""Pages of snapshots, training runs and pipelines."""
