@@ -216,7 +216,7 @@ function isWriting(target) {
   return target.closest('textarea, select, dialog, input:not([type="radio"], [type="checkbox"])') !== null;
 }
 
-function onKey(event) {
+function onWorkKey(event) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return form?.requestSubmit();
   if (event.key === "Escape" && isWriting(event.target)) return event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
@@ -225,12 +225,12 @@ function onKey(event) {
   if (form) onAnswerKey(event);
 }
 
-let goUntil = 0; // after g the next letter leads to another page
+let leavingUntil = 0; // after g the next letter leads to another page
 
 function onAnswerKey(event) {
   const key = event.key;
-  if (key === "g") goUntil = Date.now() + 1200;
-  if (Date.now() < goUntil) return;
+  if (key === "g") leavingUntil = Date.now() + 1200;
+  if (Date.now() < leavingUntil) return;
   if (KINDS[key]) choose("kind", KINDS[key]);
   else if (VALUES[key - 1]) override(VALUES[key - 1]);
   else if ("cqwert".includes(key)) cycle(key);
@@ -275,6 +275,6 @@ function begin() {
   restore();
 }
 
-document.addEventListener("keydown", onKey);
+document.addEventListener("keydown", onWorkKey);
 if (form) begin();
 if (undo) setTimeout(() => undo.remove(), 10000);

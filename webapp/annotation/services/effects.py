@@ -23,8 +23,9 @@ class Reason:
 
 
 def current_rule() -> RatingRule:
-    """The newest version of the rule."""
-    return RatingRule.objects.latest("version")
+    """The newest version of the rule; the first one is made when it is first needed."""
+    newest = RatingRule.objects.order_by("-version").first()
+    return newest or RatingRule.objects.get_or_create(version=1)[0]
 
 
 @transaction.atomic
@@ -78,7 +79,7 @@ def human_rating(reflection_id: int, rule: RatingRule) -> float | None:
 @transaction.atomic
 def change_rule(person: User, *, least_responses: int, tolerance: float, why: str) -> int:
     """Add a version of the rule and settle everything that people have touched."""
-    last = RatingRule.objects.select_for_update().latest("version")
+    last = RatingRule.objects.select_for_update().get(pk=current_rule().pk)
     RatingRule.objects.create(
         version=last.version + 1,
         least_responses=least_responses,

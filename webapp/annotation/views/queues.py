@@ -18,7 +18,7 @@ from webapp.annotation.views.annotate import undoable
 from webapp.keyset import page_of
 from webapp.render import HtmxHttpRequest, render_page
 
-PAGE_SIZE = 40
+PAGE_SIZE = 25
 VIEW, CHANGE = "annotation.view_queue", "annotation.change_queue"
 ACTS = {"close": making.close, "reopen": making.reopen}
 

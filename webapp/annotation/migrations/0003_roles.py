@@ -21,8 +21,6 @@ def make_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     roles.grant(apps, roles.ANNOTATOR, ANNOTATE)
     roles.grant(apps, roles.RESEARCHER, LEAD)
     roles.grant(apps, roles.ADMINISTRATOR, ADMINISTER)
-    rule = apps.get_model("annotation", "RatingRule")
-    rule.objects.create(version=1, why="The rule that the studio begins with.")
 
 
 class Migration(migrations.Migration):

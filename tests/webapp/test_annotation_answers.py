@@ -1,0 +1,329 @@
+"""Drafts, answers and effective ratings: nothing is lost, nothing is counted twice."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from tests.webapp.annotated import (
+    ACCEPT,
+    UNSURE,
+    effective,
+    give,
+    key_for,
+    override,
+    person,
+    queue_of,
+)
+from webapp.annotation.models import (
+    Adjudication,
+    Assignment,
+    Draft,
+    Queue,
+    QueueItem,
+    RatingEvent,
+    Response,
+)
+from webapp.annotation.services import answers, bulk, claims, deciding, effects
+from webapp.episodes.models import Reflection
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return queue_of(count=3, overlap=2)
+
+
+@pytest.fixture
+def item(queue: Queue) -> QueueItem:
+    return queue.items.order_by("pk")[0]
+
+
+@pytest.fixture
+def ann() -> User:
+    return person("ann")
+
+
+@pytest.fixture
+def ben() -> User:
+    return person("ben")
+
+
+def expire(item: QueueItem, user: User) -> None:
+    ago = timezone.now() - timedelta(seconds=1)
+    Assignment.objects.filter(item=item, person=user).update(lease_expires_at=ago)
+
+
+def test_an_override_becomes_the_effective_rating_with_one_event(
+    item: QueueItem, ann: User
+) -> None:
+    response = give(item, ann, override(0.5))
+
+    event = RatingEvent.objects.get()
+    assert effective(item) == 0.5
+    assert (event.person, event.before, event.after) == (ann, 0.0, 0.5)
+    assert event.response == response
+
+
+def test_people_who_differ_leave_the_automatic_rating(
+    item: QueueItem, ann: User, ben: User
+) -> None:
+    give(item, ann, override(0.5))
+    give(item, ben, override(-1.0))
+
+    assert effective(item) == 0.0
+    assert [event.after for event in RatingEvent.objects.order_by("pk")] == [0.5, 0.0]
+
+
+def test_a_decision_goes_before_every_answer_and_can_be_taken_back(
+    item: QueueItem, ann: User
+) -> None:
+    lead = person("lea", "researcher")
+    give(item, ann, override(0.5))
+
+    deciding.decide(item.reflection_id, lead, 1.0, why="The plan solves it.")
+    assert effective(item) == 1.0
+
+    deciding.decide(item.reflection_id, lead, None)
+    assert effective(item) == 0.5
+    assert Adjudication.objects.count() == 2
+
+
+def test_the_same_submission_sent_twice_is_stored_once(item: QueueItem, ann: User) -> None:
+    key = key_for(item, ann)
+
+    first = answers.submit(item.pk, ann, override(0.5), key)
+    second = answers.submit(item.pk, ann, override(0.5), key)
+
+    assert first == second
+    assert (Response.objects.count(), RatingEvent.objects.count()) == (1, 1)
+
+
+def test_another_answer_under_the_same_key_is_refused_and_the_first_stays(
+    item: QueueItem, ann: User
+) -> None:
+    key = key_for(item, ann)
+    answers.submit(item.pk, ann, override(0.5), key)
+
+    with pytest.raises(answers.Refused, match="another tab"):
+        answers.submit(item.pk, ann, override(1.0), key)
+
+    assert effective(item) == 0.5
+
+
+def test_a_correction_replaces_ones_own_answer(item: QueueItem, ann: User) -> None:
+    first = give(item, ann, override(0.5))
+    second = give(item, ann, override(1.0))
+
+    assert second.replaces == first
+    assert effective(item) == 1.0
+    assert list(Response.objects.current()) == [second]
+
+
+def test_undo_gives_the_rating_and_the_draft_back(item: QueueItem, ann: User) -> None:
+    response = give(item, ann, override(0.5))
+
+    assert answers.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
+    assert not answers.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
+
+    draft = Draft.objects.get()
+    assert effective(item) == 0.0
+    assert (draft.body["kind"], draft.body["value"], draft.body["note"]) == (
+        "override",
+        "0.5",
+        "said so",
+    )
+    assert Response.objects.count() == 2  # the answer and its withdrawal
+    assert claims.next_item(item.queue, ann.pk) == item
+
+
+def test_events_cannot_be_changed_or_deleted_even_by_the_database_user(
+    item: QueueItem, ann: User
+) -> None:
+    response = give(item, ann, override(0.5))
+
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+        Response.objects.filter(pk=response.pk).update(value=1.0)
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+        RatingEvent.objects.all()._raw_delete("default")
+
+
+def test_the_database_refuses_an_override_without_a_value(item: QueueItem, ann: User) -> None:
+    response = give(item, ann, override(0.5))
+    response.pk, response.value, response.replaces_id = None, None, response.pk
+    response.key = key_for(item, ann)
+
+    with pytest.raises(IntegrityError, match="response_value_fits_kind"), transaction.atomic():
+        response.save(force_insert=True)
+
+
+def test_a_draft_is_saved_over_the_version_that_the_tab_saw_and_no_other(
+    item: QueueItem, ann: User
+) -> None:
+    first = answers.save_draft(item.pk, ann.pk, 0, {"note": "one"})
+    second = answers.save_draft(item.pk, ann.pk, 1, {"note": "two"})
+    stale = answers.save_draft(item.pk, ann.pk, 1, {"note": "stale"})
+    other_tab = answers.save_draft(item.pk, ann.pk, 0, {"note": "fresh tab"})
+
+    assert first is not None
+    assert second is not None
+    assert second.version == 2
+    assert (stale, other_tab) == (None, None)
+    assert Draft.objects.get().body == {"note": "two"}
+
+
+def test_the_first_answer_is_kept_when_it_is_changed_after_the_reveal(
+    item: QueueItem, ann: User
+) -> None:
+    answers.save_draft(item.pk, ann.pk, 0, {"kind": "override", "value": "-1"})
+    answers.save_draft(item.pk, ann.pk, 1, {"kind": "override", "value": "1"})
+
+    response = give(item, ann, override(1.0))
+
+    assert (response.first_kind, response.first_value) == ("override", -1.0)
+    assert response.value == 1.0
+    assert not Draft.objects.exists()
+
+
+def test_a_second_annotator_is_given_what_the_first_does_not_hold() -> None:
+    queue = queue_of(count=2, overlap=1)
+    ann, ben, cho = person("ann"), person("ben"), person("cho")
+
+    first, second = claims.next_item(queue, ann.pk), claims.next_item(queue, ben.pk)
+
+    assert first != second
+    assert claims.next_item(queue, cho.pk) is None
+    assert claims.next_item(queue, ann.pk) == first  # begun work comes again
+
+
+def test_an_expired_lease_goes_to_another_and_the_late_answer_is_refused_with_its_draft(
+    ann: User, ben: User
+) -> None:
+    queue = queue_of(count=1, overlap=1)
+    item = claims.next_item(queue, ann.pk)
+    assert item is not None
+    answers.save_draft(item.pk, ann.pk, 0, {"kind": "unsure"})
+    expire(item, ann)
+
+    assert claims.next_item(queue, ben.pk) == item
+    give(item, ben, override(1.0))
+    with pytest.raises(answers.Refused, match="Others have finished"):
+        give(item, ann, UNSURE)
+
+    assert Draft.objects.get(person=ann).body == {"kind": "unsure"}
+    assert Response.objects.get().person == ben
+
+
+def test_an_expired_lease_that_nobody_took_still_takes_the_answer(
+    item: QueueItem, ann: User
+) -> None:
+    claims.take(item.pk, ann.pk)
+    expire(item, ann)
+
+    assert give(item, ann, ACCEPT).value == 0.0
+
+
+def test_each_person_has_an_order_of_their_own_that_stays() -> None:
+    queue = queue_of(count=8, overlap=2)
+    rows = QueueItem.objects.filter(queue=queue)
+
+    one = [row.pk for row in claims.in_order_of(1, queue, rows)]
+    other = [row.pk for row in claims.in_order_of(2, queue, rows)]
+
+    assert one == [row.pk for row in claims.in_order_of(1, queue, rows)]
+    assert sorted(one) == sorted(other)
+    assert one != other
+
+
+def test_a_raised_overlap_opens_items_again_and_a_lowered_one_drops_nothing(
+    ann: User, ben: User
+) -> None:
+    queue = queue_of(count=1, overlap=1)
+    item = queue.items.get()
+    give(item, ann, override(1.0))
+    assert claims.next_item(queue, ben.pk) is None
+
+    Queue.objects.update(overlap=2)
+    queue.refresh_from_db()
+    assert claims.next_item(queue, ben.pk) == item
+    Queue.objects.update(overlap=1)
+
+    with pytest.raises(answers.Refused):
+        give(item, ben, override(1.0))
+    assert effective(item) == 1.0
+
+
+def test_a_skipped_item_comes_back_only_after_all_others(ann: User) -> None:
+    queue = queue_of(count=2, overlap=1)
+    first = claims.next_item(queue, ann.pk)
+    assert first is not None
+
+    claims.skip(first, ann.pk)
+    second = claims.next_item(queue, ann.pk)
+    assert second is not None
+    assert second != first
+    give(second, ann, ACCEPT)
+
+    assert claims.next_item(queue, ann.pk) == first
+
+
+def test_a_bulk_answer_is_undone_as_one(ann: User) -> None:
+    queue = queue_of(count=12, overlap=1)
+    ids = list(queue.items.values_list("pk", flat=True))
+
+    batch = bulk.apply(queue, ann, ids, override(1.0))
+    assert batch.size == 12
+    assert Reflection.objects.filter(effective_rating=1.0).count() == 12
+
+    assert bulk.undo(batch) == 12
+    assert bulk.undo(batch) == 0
+    assert Reflection.objects.filter(effective_rating=0.0).count() == 12
+
+
+def test_a_revert_withdraws_what_caused_the_change(item: QueueItem, ann: User) -> None:
+    boss = person("boss", "administrator")
+    give(item, ann, override(0.5))
+    event = RatingEvent.objects.get()
+
+    assert deciding.revert([event], boss, "Misread.") == 1
+    assert deciding.revert([event], boss, "Again.") == 0
+
+    last = RatingEvent.objects.latest("pk")
+    assert effective(item) == 0.0
+    assert (last.person, last.cause, last.why) == (boss, "revert", "Misread.")
+
+
+def test_a_new_rule_settles_everything_and_going_back_restores_it(
+    item: QueueItem, ann: User
+) -> None:
+    lead = person("lea", "researcher")
+    give(item, ann, override(0.5))
+
+    assert effects.change_rule(lead, least_responses=2, tolerance=0.0, why="Two at least") == 1
+    assert effective(item) == 0.0
+
+    assert effects.change_rule(lead, least_responses=1, tolerance=0.0, why="One is enough") == 1
+    assert effective(item) == 0.5
+
+
+def test_a_new_automatic_rating_does_not_drop_what_people_said(ann: User) -> None:
+    from retro_core import types
+    from tests.webapp.played import episode, new_experiment
+    from webapp.annotation.services.making import Selection, Terms, make_queue
+    from webapp.episodes.services import record_episode, record_reflection
+
+    row = new_experiment().experiment_tasks.select_related("task")[0]
+    record_episode(row, episode(row.task.key, 1, 0.0))
+    written = types.Reflection(row.task.key, 1, "?", "Try blue.")
+    record_reflection(row, written, repeat_share=0.9)
+    queue = make_queue(person("lea", "researcher"), Terms("q"), Selection([]), "")
+    item = queue.items.get()
+    give(item, ann, override(1.0))
+
+    record_episode(row, episode(row.task.key, 2, 0.25))
+
+    reflection = Reflection.objects.get()
+    assert (reflection.automatic_rating, reflection.effective_rating) == (0.25, 1.0)
