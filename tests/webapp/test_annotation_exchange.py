@@ -1,0 +1,133 @@
+"""Answers out and in again, and in the JSON of other tools."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from django.test import Client
+
+from tests.webapp.annotated import (
+    effective,
+    give,
+    key_for,
+    override,
+    person,
+    queue_of,
+    signed_in,
+)
+from webapp.annotation.models import (
+    Queue,
+    QueueItem,
+    RatingEvent,
+    Response,
+)
+from webapp.annotation.services import answers
+
+pytestmark = pytest.mark.django_db
+HUGE = "9" * 30
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return queue_of(count=2, overlap=2)
+
+
+@pytest.fixture
+def item(queue: Queue) -> QueueItem:
+    return queue.items.order_by("pk")[0]
+
+
+@pytest.fixture
+def ann() -> Client:
+    return signed_in(person("ann"))
+
+
+def fill(path: str, item: QueueItem) -> str:
+    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
+
+
+def text(response: HttpResponse) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def address(item: QueueItem, act: str = "") -> str:
+    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
+
+
+def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
+    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields
+
+
+def test_importing_an_export_again_changes_nothing(queue: Queue) -> None:
+    first, second = queue.items.order_by("pk")
+    give(first, person("ann"), override(0.5))
+    give(first, person("ann"), override(1.0))
+    answers.withdraw(
+        give(second, person("ann"), override(-1.0)), person("ann"), RatingEvent.Cause.WITHDRAWAL
+    )
+    lead = signed_in(person("lea", "researcher"))
+    path = f"/annotation/queues/{queue.pk}/"
+    exported = b"".join(lead.get(f"{path}responses.jsonl").streaming_content)
+
+    again = _upload(lead, f"{path}import/", exported)
+
+    assert "4 were here already" in text(lead.get(again["Location"]))
+    lines = [json.loads(line) for line in exported.splitlines()]
+    assert [line["kind"] for line in lines] == ["override", "override", "override", "withdrawn"]
+
+
+def test_answers_of_another_queue_are_imported_once_and_settle_the_rating(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    line = {
+        "key": "5f0c1d9e-0000-4000-8000-000000000001",
+        "replaces": None,
+        "experiment": "doors",
+        "task": item.reflection.episode.task.key,
+        "trial": 1,
+        "person": person("ann").username,
+        "at": "2026-01-02T03:04:05+00:00",
+        "kind": "override",
+        "value": 1.0,
+        "automatic_rating": 0.0,
+        "confidence": 2,
+        "rubric": {"new": "no"},
+        "reasons": ["lucky"],
+        "note": "Imported.",
+    }
+    lead = signed_in(person("lea", "researcher"))
+    path = f"/annotation/queues/{queue.pk}/import/"
+
+    _upload(lead, path, json.dumps(line).encode())
+
+    response = Response.objects.get()
+    assert (response.created_at.year, response.reasons) == (2026, ["lucky"])
+    assert effective(item) == 1.0
+
+    bad = _upload(lead, path, json.dumps(line | {"key": "x"}).encode() + b"\n[1]\nnot json")
+    assert bad.status_code == 422
+    assert "line 3: not JSON" in text(bad)
+
+    unknown = line | {"person": "nobody", "key": "5f0c1d9e-0000-4000-8000-000000000002"}
+    assert "nobody is called" in text(_upload(lead, path, json.dumps(unknown).encode()))
+    assert Response.objects.count() == 1
+
+
+def _upload(client: Client, path: str, content: bytes) -> HttpResponse:
+    return client.post(path, {"file": SimpleUploadedFile("answers.jsonl", content)})
+
+
+def test_other_tools_get_their_own_json(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    give(item, person("ann"), override(0.5))
+    lead = signed_in(person("lea", "researcher"))
+
+    record = lead.get(f"/annotation/queues/{queue.pk}/argilla.json").json()[0]
+    task = lead.get(f"/annotation/queues/{queue.pk}/label-studio.json").json()[0]
+
+    assert record["responses"]["rating"][0]["value"] == "0.5"
+    assert record["suggestions"]["rating"]["value"] == "0"
+    assert record["fields"]["trajectory"].startswith("> look")
+    numbers = [one for one in task["annotations"][0]["result"] if one["type"] == "number"]
+    assert numbers[0]["value"] == {"number": 0.5}
+    assert task["predictions"][0]["result"][0]["value"] == {"number": 0.0}

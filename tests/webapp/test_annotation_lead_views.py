@@ -1,0 +1,193 @@
+"""What a lead does: queues, guidelines, bulk, agreement, decisions, changes."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from tests.webapp.annotated import (
+    UNSURE,
+    effective,
+    give,
+    key_for,
+    override,
+    person,
+    queue_of,
+    signed_in,
+)
+from webapp.annotation.models import (
+    Batch,
+    Comment,
+    Queue,
+    QueueItem,
+    RatingEvent,
+    RatingRule,
+    Response,
+)
+
+pytestmark = pytest.mark.django_db
+HUGE = "9" * 30
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return queue_of(count=2, overlap=2)
+
+
+@pytest.fixture
+def item(queue: Queue) -> QueueItem:
+    return queue.items.order_by("pk")[0]
+
+
+@pytest.fixture
+def ann() -> Client:
+    return signed_in(person("ann"))
+
+
+def fill(path: str, item: QueueItem) -> str:
+    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
+
+
+def text(response: HttpResponse) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def address(item: QueueItem, act: str = "") -> str:
+    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
+
+
+def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
+    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields
+
+
+def test_a_new_queue_draws_the_zero_ratings_and_the_control_share() -> None:
+    queue_of(count=10)
+    lead = signed_in(person("lea", "researcher"))
+    fields = {"name": "next", "overlap": 2, "priority": 0, "rating": "any", "size": 8, "seed": 1}
+    shares = {"zero_share": 50, "disputed_share": 0, "control_share": 25}
+
+    made = lead.post("/annotation/queues/new/", fields | shares | {"guidelines": "# Fair"})
+
+    queue = Queue.objects.get(name="next")
+    sources = list(queue.items.values_list("source", flat=True))
+    assert made["Location"] == f"/annotation/queues/{queue.pk}/"
+    assert (sources.count("control"), sources.count("zero"), sources.count("filter")) == (2, 4, 2)
+    assert queue.guidelines.get().version == 1
+
+
+def test_shares_over_the_whole_are_refused() -> None:
+    queue_of(count=2)
+    lead = signed_in(person("lea", "researcher"))
+    fields = {"name": "n", "overlap": 99, "priority": 0, "rating": "any", "size": 2, "seed": 0}
+
+    refused = lead.post(
+        "/annotation/queues/new/",
+        fields | {"zero_share": 80, "disputed_share": 0, "control_share": 80},
+    )
+
+    assert refused.status_code == 422
+    assert Queue.objects.count() == 1
+
+
+def test_guidelines_are_versioned_and_their_html_is_harmless(queue: Queue) -> None:
+    lead = signed_in(person("lea", "researcher"))
+    evil = "<script>alert(1)</script> [x](javascript:alert(1)) ![y](http://e/x.png) **bold**"
+
+    lead.post(f"/annotation/queues/{queue.pk}/guidelines/", {"text": evil})
+    page = text(lead.get(f"/annotation/queues/{queue.pk}/"))
+
+    assert queue.guidelines.count() == 2
+    assert "<strong>bold</strong>" in page
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+    assert "<img" not in page
+
+
+def test_bulk_is_previewed_then_applied_then_undone() -> None:
+    queue = queue_of(count=12, overlap=1)
+    ann = signed_in(person("ann"))
+    path = f"/annotation/queues/{queue.pk}/bulk/answer/"
+    chosen = {"item": list(queue.items.values_list("pk", flat=True)), "kind": "accept"}
+
+    preview = ann.post(path, chosen)
+    assert "Apply to 12 items" in text(preview)
+    assert not Response.objects.exists()
+
+    applied = ann.post(path, chosen | {"apply": "yes"})
+    batch = Batch.objects.get()
+    assert applied["Location"] == f"/annotation/batches/{batch.pk}/"
+    assert "Undo all 12" in text(ann.get(applied["Location"]))
+    assert signed_in(person("ben")).get(applied["Location"]).status_code == 404
+
+    ann.post(f"/annotation/batches/{batch.pk}/undo/")
+    assert not Response.objects.current().exists()
+
+
+def test_bulk_wants_ten_to_a_hundred(ann: Client, queue: Queue) -> None:
+    path = f"/annotation/queues/{queue.pk}/bulk/answer/"
+
+    refused = ann.post(path, {"item": ["1", "x", HUGE], "kind": "unsure", "apply": "yes"})
+
+    assert refused.status_code == 422
+    assert "Choose from 10 to 100" in text(refused)
+
+
+def test_the_agreement_page_shows_alpha_of_the_answers() -> None:
+    queue = queue_of(count=2, overlap=2)
+    ann, ben = person("ann"), person("ben")
+    for item, value in zip(queue.items.all(), (0.0, 1.0), strict=True):
+        give(item, ann, override(value))
+        give(item, ben, override(value))
+
+    page = text(signed_in(person("vic", "viewer")).get(f"/annotation/queues/{queue.pk}/agreement/"))
+
+    assert "<dd>1.00</dd>" in page
+    assert "ann and ben" in page
+
+
+def test_a_dispute_is_decided_with_its_reason_and_becomes_gold(item: QueueItem) -> None:
+    give(item, person("ann"), override(1.0))
+    give(item, person("ben"), UNSURE)
+    lead = signed_in(person("lea", "researcher"))
+    assert item.reflection.text[:20] in text(
+        lead.get(f"/annotation/queues/{item.queue_id}/disputes/")
+    )
+
+    lead.post(address(item, "decide/"), {"value": "-1", "why": "It misleads.", "gold": "on"})
+
+    assert effective(item) == -1.0
+    agreement = text(lead.get(f"/annotation/queues/{item.queue_id}/agreement/"))
+    assert "0 of 1" in agreement
+    assert lead.post(address(item, "decide/"), {"value": "nan", "why": ""}).status_code == 422
+
+
+def test_an_administrator_reverts_many_from_the_list(queue: Queue) -> None:
+    for item in queue.items.all():
+        give(item, person("ann"), override(1.0))
+    boss = signed_in(person("boss", "administrator"))
+    events = list(RatingEvent.objects.values_list("pk", flat=True))
+
+    boss.post("/annotation/audit/revert/", {"event": [*events, "x", HUGE], "why": "Wrong guide"})
+
+    assert [effective(item) for item in queue.items.all()] == [0.0, 0.0]
+    assert "Wrong guide" in text(boss.get("/annotation/audit/?person=boss"))
+
+
+def test_a_new_version_of_the_rule_is_listed() -> None:
+    boss = signed_in(person("boss", "administrator"))
+
+    boss.post("/annotation/rule/", {"least_responses": 2, "tolerance": "0.1", "why": "Two"})
+    boss.post("/annotation/rule/", {"least_responses": 0, "tolerance": "x", "why": ""})
+
+    assert RatingRule.objects.latest("version").least_responses == 2
+    assert RatingRule.objects.count() == 2
+
+
+def test_comments_are_shown_and_an_empty_one_is_not(ann: Client, item: QueueItem) -> None:
+    path = f"/annotation/reflections/{item.reflection_id}/comment/"
+
+    ann.post(path, {"text": "<b>Look</b> at step 2", "next": "//evil.example/"})
+    ann.post(path, {"text": " "})
+
+    assert Comment.objects.get().text == "<b>Look</b> at step 2"
+    lead = signed_in(person("lea", "researcher"))
+    assert "&lt;b&gt;Look" in text(lead.get(f"/annotation/reflections/{item.reflection_id}/"))
