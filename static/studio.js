@@ -42,16 +42,13 @@ function isTyping(target) {
 }
 
 const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/", n: "/annotation/" };
-let goUntil = 0;
+let afterG = false;
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === "?") return document.getElementById("keys")?.showModal();
-  if (event.key === "g") {
-    goUntil = Date.now() + 1200;
-  } else if (GO[event.key] && Date.now() < goUntil) {
-    location.href = GO[event.key];
-  }
+  if (afterG && GO[event.key]) location.href = GO[event.key];
+  afterG = event.key === "g";
 }
 
 document.querySelectorAll("[data-toggle-theme]").forEach((button) => {

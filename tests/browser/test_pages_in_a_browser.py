@@ -50,6 +50,7 @@ def test_keys_lead_from_the_matrix_through_the_steps_to_the_next_trial(page: Pag
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Trial 1")).to_be_visible()
+    page.wait_for_load_state()  # until then nothing listens to keys
 
     page.keyboard.press("j")
     page.keyboard.press("j")
