@@ -31,6 +31,13 @@ def _flag(name: str, default: bool) -> bool:
     return value in {"yes", "true", "1"}
 
 
+def _choice(name: str, default: str, *known: str) -> str:
+    value = _text(name, default)
+    if value not in known:
+        raise ImproperlyConfigured(f"{name}={value!r} must be {' or '.join(known)}.")
+    return value
+
+
 def _whole(name: str, default: int, *, lowest: int = 1, highest: int = 65535) -> int:
     value = _text(name, str(default))
     if not value.isdigit() or not lowest <= int(value) <= highest:
@@ -119,6 +126,7 @@ RQ_QUEUES = {
 
 LM_PORT = _whole("LM_PORT", 8070)
 LM_URL = f"http://127.0.0.1:{LM_PORT}"
+LM_DTYPE = _choice("LM_DTYPE", "float32", "float32", "bfloat16")
 ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
 ACTOR_MODEL = _text("ACTOR_MODEL", "household")
 OPENAI_API_KEY = _text("OPENAI_API_KEY")
