@@ -190,7 +190,7 @@ def _sample(task_set: TaskSet, method: Method) -> Experiment:
         name=f"{env_spec(task_set.environment).title}, {method} (sample)",
         task_set=task_set,
         config=config,
-        notes="Made on the first start. What reflections add shows only beside luck alone (resample).",
+        notes="Made on the first start. What reflections add shows beside luck alone: resample.",
     )
 
 
