@@ -9,4 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", include("webapp.tasks.urls")),
     path("reflections/", include("webapp.episodes.reflection_urls")),
     path("annotation/", include("webapp.annotation.urls")),
+    path("training/", include("webapp.training.urls")),
+    path("adapters/", include("webapp.adapters.urls")),
 ]

@@ -1,0 +1,62 @@
+"""An adapter beside its frozen twin: the same tasks, trials and seed, with and without it."""
+
+from dataclasses import replace
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from retro_core.config import PRESETS
+from retro_core.errors import InvalidInput
+from webapp.adapters.models import Adapter, Evaluation
+from webapp.adapters.services import server
+from webapp.experiments.services import create_experiment, free_name, start
+from webapp.tasks.models import TaskSet
+
+
+def evaluate(
+    adapter: Adapter, *, task_set: TaskSet, preset: str, trials: int, seed: int, owner: User | None
+) -> Evaluation:
+    """Create both experiments and start them. Raises InvalidInput.
+
+    Refused where the adapter was trained on tasks of the set, or cannot be served.
+    """
+    if adapter.kind != Adapter.Kind.POLICY:
+        raise InvalidInput("A reward model writes no reflections: it cannot play.")
+    shared = trained_tasks(adapter, task_set)
+    if shared:
+        raise InvalidInput(
+            f"{adapter} was trained on {shared} tasks of {task_set.name}: choose a set held out."
+        )
+    server.load(adapter)
+    config = replace(PRESETS[preset], trials=trials, seed=seed)
+    title = f"{adapter} on {task_set.name}"[:120]
+    with transaction.atomic():
+        trained = create_experiment(
+            name=free_name(f"{title}, trained"),
+            task_set=task_set,
+            config=replace(config, method="retroformer"),
+            owner=owner,
+            adapter=adapter.name,
+        )
+        frozen = create_experiment(
+            name=free_name(f"{title}, frozen"),
+            task_set=task_set,
+            config=replace(config, method="reflexion"),
+            owner=owner,
+        )
+        for experiment in (trained, frozen):
+            start(experiment.pk)
+        return Evaluation.objects.create(adapter=adapter, trained=trained, frozen=frozen)
+
+
+def trained_tasks(adapter: Adapter, task_set: TaskSet) -> int:
+    """How many tasks of the set the adapter, or one that it comes from, was trained on."""
+    keys: set[str] = set()
+    ancestor: Adapter | None = adapter
+    while ancestor is not None:
+        run = getattr(ancestor, "made_by", None)
+        if run is not None:
+            items = run.snapshot.items.filter(environment=task_set.environment, split="train")
+            keys |= set(items.values_list("task_key", flat=True))
+        ancestor = ancestor.parent
+    return task_set.tasks.filter(key__in=keys).count()

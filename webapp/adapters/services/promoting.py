@@ -1,0 +1,95 @@
+"""From candidate to staging to production, with a reason and a probe, and one step back."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from retro_core.errors import InvalidInput
+from webapp.adapters.models import Adapter, StageChange
+from webapp.adapters.services import server
+from webapp.episodes.models import Reflection
+
+Stage = Adapter.Stage
+PROBES = 3
+NEXT = {Stage.CANDIDATE: Stage.STAGING, Stage.STAGING: Stage.PRODUCTION}
+ROLLED_BACK = "Rolled back."
+
+
+def promote(adapter: Adapter, *, to: str, reason: str, person: User | None) -> StageChange:
+    """Load it into the model server, see that the output changes, and only then promote it.
+
+    Raises InvalidInput with the reason where one of these fails; nothing is promoted then.
+    """
+    if adapter.kind != Adapter.Kind.POLICY:
+        raise InvalidInput("A reward model writes no reflections: it cannot be promoted.")
+    if to not in (Stage.STAGING, Stage.PRODUCTION) or to == adapter.stage:
+        raise InvalidInput(f"{adapter} is in {adapter.stage} and cannot be promoted to {to}.")
+    server.load(adapter)
+    seen = server.probe(adapter, probe_prompts(adapter))
+    return _move(adapter, to=to, reason=reason, person=person, probe=seen)
+
+
+def roll_back(person: User | None) -> Adapter | None:
+    """Put the adapter that was in production before back there; None if there was none.
+
+    Raises InvalidInput if nothing is in production, or the earlier one cannot be served.
+    """
+    current = Adapter.objects.in_production()
+    if current is None:
+        raise InvalidInput("No adapter is in production.")
+    earlier = before_it(current)
+    if earlier is None:
+        _move(current, to=Stage.STAGING, reason=ROLLED_BACK, person=person)
+        return None
+    promote(earlier, to=Stage.PRODUCTION, reason=f"{ROLLED_BACK} Was {current}.", person=person)
+    return earlier
+
+
+def before_it(current: Adapter) -> Adapter | None:
+    """The adapter that the present one replaced in production."""
+    came = current.stage_changes.filter(to_stage=Stage.PRODUCTION).first()
+    if came is None:
+        return None
+    gone = StageChange.objects.filter(from_stage=Stage.PRODUCTION, pk__lt=came.pk)
+    replaced = gone.exclude(adapter=current).select_related("adapter").first()
+    return replaced.adapter if replaced else None
+
+
+def probe_prompts(adapter: Adapter) -> Iterator[str]:
+    """Stored failures to probe with: held-out ones of its own training first."""
+    run = getattr(adapter, "made_by", None)
+    if run is not None:
+        items = run.snapshot.items.order_by("-split", "position")
+        yield from items.values_list("prompt", flat=True)[:PROBES]
+        return
+    newest = Reflection.objects.exclude(prompt="").order_by("-pk")
+    yield from newest.values_list("prompt", flat=True)[:PROBES]
+
+
+@transaction.atomic
+def _move(
+    adapter: Adapter,
+    *,
+    to: str,
+    reason: str,
+    person: User | None,
+    probe: server.Beside | None = None,
+) -> StageChange:
+    """Change the stage and keep why; whoever is in production makes room first."""
+    if to == Stage.PRODUCTION:
+        for other in Adapter.objects.filter(stage=Stage.PRODUCTION).exclude(pk=adapter.pk):
+            why = f"Replaced by {adapter}."
+            _move(other, to=Stage.STAGING, reason=why, person=person)
+    change = StageChange.objects.create(
+        adapter=adapter,
+        from_stage=adapter.stage,
+        to_stage=to,
+        reason=reason,
+        person=person,
+        probe=asdict(probe) if probe else {},
+    )
+    adapter.stage = to
+    adapter.save(update_fields=["stage"])
+    return change

@@ -1,0 +1,108 @@
+"""The model server as the registry needs it: load an adapter, and see what it changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from django.conf import settings
+
+from retro_core.config import EndpointConfig, ReflectionConfig
+from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
+from retro_core.llm.tgi import Generation, TgiClient
+from retro_core.prompts.templates import reflector_text, stop_texts
+from webapp.adapters.models import Adapter
+
+ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
+LOAD_SECONDS = 30.0
+LOOK_SECONDS = 2.0
+PROBE_TOKENS = 48
+LOADS_AT_START = frozenset({404, 405})  # text-generation-inference has no such route
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The same prompt and seed answered by the base model and with the adapter."""
+
+    prompt: str
+    base: str
+    adapter: str
+
+    @property
+    def differs(self) -> bool:
+        return self.base != self.adapter
+
+
+def load(adapter: Adapter) -> bool:
+    """Have the server load the adapter's folder; False where it reads adapters at start only.
+
+    Raises InvalidInput with the server's reason.
+    """
+    body = {"name": adapter.name, "path": adapter.name}
+    try:
+        answer = httpx2.post(f"{settings.REFLECTOR_URL}/adapters", json=body, timeout=LOAD_SECONDS)
+    except httpx2.HTTPError as error:
+        raise InvalidInput(_away(str(error))) from error
+    if answer.status_code in LOADS_AT_START:
+        return False
+    if answer.is_error:
+        raise InvalidInput(f"The model server refused {adapter}: {answer.text[:300]}")
+    if answer.json().get("sha256") != adapter.weights_sha256:
+        raise InvalidInput(f"The model server loaded other weights than those of {adapter}.")
+    return True
+
+
+def is_loaded(adapter: Adapter) -> bool | None:
+    """Whether the server holds exactly these weights; None where it does not say."""
+    try:
+        answer = httpx2.get(f"{settings.REFLECTOR_URL}/adapters", timeout=LOOK_SECONDS)
+        held: list[dict[str, Any]] = answer.raise_for_status().json()["adapters"]
+    except (httpx2.HTTPError, ValueError, LookupError):
+        return None
+    return any(
+        one["sha256"] == adapter.weights_sha256 for one in held if one["name"] == adapter.name
+    )
+
+
+def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
+    """Answer prompts with the likeliest words until base and adapter differ.
+
+    Raises InvalidInput where they never do: the adapter then changes nothing that can be seen, or
+    the server took the base model in its place without a word.
+    """
+    last = Beside("", "", "")
+    for prompt in prompts:
+        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0)
+        if last.differs:
+            return last
+    raise InvalidInput(
+        f"With {adapter} the server writes the same as without it. Either the adapter learned"
+        " nothing, or the server does not hold it: one that reads adapters at its start only"
+        " must be restarted first."
+    )
+
+
+def try_on(adapter: Adapter, prompt: str, seed: int) -> Beside:
+    """Answer a stored failure as an experiment would, beside the frozen model."""
+    config = ReflectionConfig()
+    how = Generation(config.max_tokens, config.temperature, config.top_p)
+    return beside(adapter, prompt, how, seed=seed)
+
+
+def beside(adapter: Adapter, prompt: str, how: Generation, *, seed: int) -> Beside:
+    """Ask twice, with nothing different but the adapter. Raises InvalidInput."""
+    client = TgiClient(settings.REFLECTOR_URL, config=ENDPOINT)
+    template = ReflectionConfig().chat_template
+    text, stop = reflector_text(prompt, template), stop_texts(template)
+    texts = []
+    for name in ("", adapter.name):
+        asked = Generation(how.max_tokens, how.temperature, how.top_p, name, stop)
+        try:
+            texts.append(client.generate(text, asked, seed=seed).text.strip())
+        except (EndpointUnavailable, EndpointRefused) as error:
+            raise InvalidInput(_away(str(error))) from error
+    return Beside(prompt, *texts)
+
+
+def _away(words: str) -> str:
+    return f"The model server at {settings.REFLECTOR_URL} did not do it: {words}"

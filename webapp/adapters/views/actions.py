@@ -1,0 +1,83 @@
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from retro_core.errors import InvalidInput
+from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
+from webapp.adapters.models import Adapter
+from webapp.adapters.services import promoting, server
+from webapp.adapters.services.evaluating import evaluate
+from webapp.adapters.views.registry import detail_context
+
+PERMISSION = "adapters.promote_adapter"
+PAGE = "adapters/detail.html"
+
+
+@require_POST
+@permission_required(PERMISSION, raise_exception=True)
+def adapter_promote(request: HttpRequest, adapter_id: int) -> HttpResponse:
+    adapter = get_object_or_404(Adapter, pk=adapter_id)
+    form = PromoteForm(request.POST)
+    assert isinstance(request.user, User)
+    if form.is_valid():
+        try:
+            promoting.promote(adapter, person=request.user, **form.cleaned_data)
+        except InvalidInput as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"{adapter} is in {adapter.stage}: the probe saw a change.")
+            return redirect("adapters:detail", adapter.pk)
+    return render(request, PAGE, detail_context(adapter.pk, promote_form=form), status=422)
+
+
+@require_POST
+@permission_required(PERMISSION, raise_exception=True)
+def adapter_roll_back(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    try:
+        earlier = promoting.roll_back(request.user)
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    else:
+        words = f"{earlier} is in production again." if earlier else "None is in production now."
+        messages.success(request, f"Rolled back. {words}")
+    return redirect("adapters:list")
+
+
+@require_POST
+@permission_required(PERMISSION, raise_exception=True)
+def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
+    """Nothing is written, so the answer is the page itself."""
+    adapter = get_object_or_404(Adapter.objects.policies(), pk=adapter_id)
+    form = TryForm(request.POST)
+    tried = None
+    if form.is_valid():
+        prompt = form.cleaned_data["reflection"].prompt
+        try:
+            server.load(adapter)
+            tried = server.try_on(adapter, prompt, form.cleaned_data["seed"])
+        except InvalidInput as error:
+            form.add_error(None, str(error))
+    context = detail_context(adapter.pk, try_form=form, tried=tried)
+    return render(request, PAGE, context, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required(PERMISSION, raise_exception=True)
+@permission_required("experiments.run_experiment", raise_exception=True)
+def adapter_evaluate(request: HttpRequest, adapter_id: int) -> HttpResponse:
+    adapter = get_object_or_404(Adapter, pk=adapter_id)
+    form = EvaluateForm(request.POST)
+    assert isinstance(request.user, User)
+    if form.is_valid():
+        try:
+            evaluate(adapter, owner=request.user, **form.cleaned_data)
+        except InvalidInput as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Both experiments are queued; results appear below.")
+            return redirect("adapters:detail", adapter.pk)
+    return render(request, PAGE, detail_context(adapter.pk, evaluate_form=form), status=422)
