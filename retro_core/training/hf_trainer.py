@@ -82,7 +82,7 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
     """Tells the monitor what the Trainer does and ends the run when asked.
 
     `boundary`: checkpoints are exact only at multiples of this step count. `evaluate` is called
-    with the step and the model every `evaluate_every` steps and gives validation figures.
+    with the step and the model every `evaluate_every` steps and at the last one, and gives validation figures.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
     ) -> None:
         """Measure on held-out prompts, and end with a checkpoint when asked to."""
         step = state.global_step
-        if self.evaluate and self.evaluate_every and step % self.evaluate_every == 0:
+        if self.evaluate and self._is_due(step, state.max_steps):
             self.monitor.log(step, "validation", self.evaluate(step, kwargs["model"]))
         device = torch.device("cpu") if args.use_cpu else args.device
         if any_process(self.monitor.stop_requested(), device) and step % self.boundary == 0:
@@ -138,6 +138,9 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
             out = Path(args.output_dir)
             seal(out / f"checkpoint-{state.global_step}")
             keep_newest(out)
+
+    def _is_due(self, step: int, last: int) -> bool:
+        return step == last or (self.evaluate_every > 0 and step % self.evaluate_every == 0)
 
     def _is_told(self, name: str) -> bool:
         plain = name.removeprefix("eval_")

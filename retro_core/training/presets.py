@@ -82,14 +82,14 @@ _CPU_STAGES: dict[Stage, TrainingSpec] = {
         _CPU,
         stage="sft",
         optimisation=OptimisationSpec(
-            learning_rate=4e-4, batch_size=8, micro_batch_size=4, max_steps=30, warmup_steps=2
+            learning_rate=4e-4, batch_size=4, micro_batch_size=4, max_steps=30, warmup_steps=2
         ),
     ),
     "reward_model": replace(
         _CPU,
         stage="reward_model",
         optimisation=OptimisationSpec(
-            learning_rate=4e-4, batch_size=8, micro_batch_size=4, max_steps=30, warmup_steps=2
+            learning_rate=4e-4, batch_size=4, micro_batch_size=4, max_steps=30, warmup_steps=2
         ),
         reward_model=RewardModelSpec(objective="auto"),
     ),
@@ -97,24 +97,22 @@ _CPU_STAGES: dict[Stage, TrainingSpec] = {
         _CPU,
         stage="ppo",
         optimisation=OptimisationSpec(
-            learning_rate=3e-4,
+            learning_rate=1e-3,
             batch_size=8,
             micro_batch_size=4,
-            max_steps=12,
+            max_steps=10,
             schedule="constant",
         ),
-        ppo=PpoSpec(
-            epochs=2, minibatch_size=8, kl_coef=0.05, kl_target=0.0, value_learning_rate=1e-3
-        ),
+        ppo=PpoSpec(epochs=2, minibatch_size=8, kl_coef=0.05, kl_target=0.0),
     ),
     "grpo": replace(
         _CPU,
         stage="grpo",
         optimisation=OptimisationSpec(
-            learning_rate=3e-4,
+            learning_rate=1e-3,
             batch_size=8,
             micro_batch_size=4,
-            max_steps=12,
+            max_steps=10,
             schedule="constant",
         ),
         grpo=GrpoSpec(group_size=4),

@@ -211,3 +211,13 @@ def test_samples_of_training_leave_the_random_state_alone(world):
 
 def test_reflections_of_the_toy_are_balanced():
     assert sum(row.rating for row in reflections()) == 0.0
+
+
+@pytest.mark.parametrize("stage", ["sft", "ppo", "grpo"])
+def test_the_last_step_is_always_sampled(world, stage):
+    spec = quiet_spec(world, stage, evaluation=EvaluationSpec(every=0, samples=2))
+
+    train(spec, world / f"last-{stage}")
+
+    assert len(texts(world / f"last-{stage}", 6)) == 2
+    assert texts(world / f"last-{stage}", 3) == []
