@@ -82,7 +82,8 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
     """Tells the monitor what the Trainer does and ends the run when asked.
 
     `boundary`: checkpoints are exact only at multiples of this step count. `evaluate` is called
-    with the step and the model every `evaluate_every` steps and at the last one, and gives validation figures.
+    with the step and the model every `evaluate_every` steps and at the last one, and gives
+    validation figures.
     """
 
     def __init__(
