@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from webapp.annotation.models import Batch, Queue, QueueItem, RatingEvent, Response
@@ -9,15 +10,18 @@ from webapp.annotation.services.answers import Answer, Refused, submission_key, 
 from webapp.annotation.services.claims import in_order_of
 
 FEWEST, MOST = 10, 100
+RATINGS = {
+    "below 0": Q(reflection__automatic_rating__lt=0),
+    "0": Q(reflection__automatic_rating=0),
+    "above 0": Q(reflection__automatic_rating__gt=0),
+}
 
 
-def offered(queue: Queue, person_id: int, rating: float | None, count: int) -> list[QueueItem]:
+def offered(queue: Queue, person_id: int, rating: str) -> list[QueueItem]:
     """Items that the person could still answer, by their automatic rating, in their own order."""
-    free = QueueItem.objects.filter(queue=queue).free_for(person_id)
-    if rating is not None:
-        free = free.filter(reflection__automatic_rating=rating)
+    free = QueueItem.objects.filter(RATINGS.get(rating, Q()), queue=queue).free_for(person_id)
     rows = in_order_of(person_id, queue, free).select_related("reflection__episode__task")
-    return list(rows.defer("reflection__prompt", "reflection__episode__task__payload")[:count])
+    return list(rows.defer("reflection__prompt", "reflection__episode__task__payload")[:MOST])
 
 
 @transaction.atomic

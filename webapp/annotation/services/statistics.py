@@ -8,6 +8,8 @@ from statistics import mean, median
 from retro_core.agreement import LEVELS, Alpha, alpha_with_interval, cohen_kappa
 from webapp.annotation.models import Adjudication, Queue, Response
 
+MOST_VALUES = 7
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -34,14 +36,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Confusion:
+    """Counts by automatic rating (rows) and person's value (columns).
+
+    Where there are too many different values to read, only their signs: -1, 0, 1.
+    """
+
+    columns: list[float]
+    rows: list[tuple[float, list[tuple[float, int]]]]
+    by_sign: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """All of it for one queue."""
 
     alphas: dict[str, Alpha]
     pairs: list[Pair]
     people: list[Person]
-    confusion: list[tuple[float, list[tuple[float, int]]]]
-    values: list[float]
+    confusion: "Confusion"
     answers: int
 
 
@@ -58,13 +71,11 @@ def agreement(queue: Queue) -> Agreement:
     for row in valued:
         units[row.item_id][row.person.get_username()] = row.value or 0.0
     lists = [list(unit.values()) for unit in units.values()]
-    values, table = _confusion(valued)
     return Agreement(
         alphas={level: alpha_with_interval(lists, level, seed=queue.seed) for level in LEVELS},
         pairs=_pairs(units),
         people=_people(rows),
-        confusion=table,
-        values=values,
+        confusion=_confusion(valued),
         answers=len(rows),
     )
 
@@ -110,16 +121,21 @@ def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> P
     )
 
 
-def _confusion(
-    valued: list[Response],
-) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
-    """Counts by automatic rating (rows) and person's value (columns)."""
-    seen = Counter(
+def _confusion(valued: list[Response]) -> Confusion:
+    pairs = [
         (row.automatic_rating, row.value or 0.0)
         for row in valued
         if row.automatic_rating is not None
-    )
+    ]
+    by_sign = max(len({pair[side] for pair in pairs}) for side in (0, 1)) > MOST_VALUES
+    if by_sign:
+        pairs = [(_sign(rating), _sign(value)) for rating, value in pairs]
+    seen = Counter(pairs)
     columns = sorted({value for _, value in seen})
-    automatic = sorted({rating for rating, _ in seen})
-    table = [(rating, [(v, seen[rating, v]) for v in columns]) for rating in automatic]
-    return columns, table
+    ratings = sorted({rating for rating, _ in seen})
+    rows = [(rating, [(value, seen[rating, value]) for value in columns]) for rating in ratings]
+    return Confusion(columns, rows, by_sign)
+
+
+def _sign(value: float) -> float:
+    return float((value > 0) - (value < 0))

@@ -4,7 +4,7 @@ from django.views.decorators.http import require_GET
 
 from retro_core.agreement import Alpha
 from webapp import present
-from webapp.annotation.services.statistics import Agreement, Person, agreement
+from webapp.annotation.services.statistics import Confusion, Person, agreement
 from webapp.annotation.views.access import queue_or_404
 from webapp.render import HtmxHttpRequest, render_page
 
@@ -20,20 +20,20 @@ def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
         "found": found,
         "alphas": [_alpha(level, alpha) for level, alpha in found.alphas.items()],
         "shared": next(iter(found.alphas.values())),
-        "pairs": [(pair, present.decimal(pair.kappa)) for pair in found.pairs],
+        "pairs": [(pair, _decimal(pair.kappa)) for pair in found.pairs],
         "people": [_person(person) for person in found.people],
-        "columns": [present.signed(value) for value in found.values],
-        "confusion": _confusion(found),
+        "columns": [_words(found.confusion, value) for value in found.confusion.columns],
+        "confusion": _confusion(found.confusion),
     }
     template = "annotation/agreement.html"
     return render_page(request, template, context, partials=["agreement"])
 
 
 def _alpha(level: str, alpha: Alpha) -> dict[str, str]:
-    low, high = present.decimal(alpha.low), present.decimal(alpha.high)
+    low, high = _decimal(alpha.low), _decimal(alpha.high)
     return {
         "level": level,
-        "value": present.decimal(alpha.value),
+        "value": _decimal(alpha.value),
         "interval": f"{low} to {high}" if alpha.low is not None else "",
     }
 
@@ -49,13 +49,23 @@ def _person(person: Person) -> dict[str, object]:
     }
 
 
-def _confusion(found: Agreement) -> list[tuple[str, list[tuple[int, bool, int]]]]:
+def _confusion(found: Confusion) -> list[tuple[str, list[tuple[int, bool, int]]]]:
     """Rows of counts; the diagonal is marked, and the depth of colour goes from 0 to 4."""
-    most = max((count for _, cells in found.confusion for _, count in cells), default=1)
+    most = max((count for _, cells in found.rows for _, count in cells), default=1)
     return [
         (
-            present.signed(rating),
+            _words(found, rating),
             [(count, value == rating, round(4 * count / most)) for value, count in cells],
         )
-        for rating, cells in found.confusion
+        for rating, cells in found.rows
     ]
+
+
+def _words(found: Confusion, value: float) -> str:
+    if not found.by_sign:
+        return present.signed(value)
+    return "above 0" if value > 0 else "below 0" if value < 0 else "0"
+
+
+def _decimal(value: float | None) -> str:
+    return present.decimal(value).replace("-", "\N{MINUS SIGN}")

@@ -21,13 +21,6 @@ KINDS = [
 ]
 
 
-class OfferForm(forms.Form):
-    """Which items are offered."""
-
-    rating = forms.FloatField(required=False, min_value=-1000, max_value=1000)
-    count = forms.IntegerField(required=False, min_value=bulk.FEWEST, max_value=bulk.MOST)
-
-
 class BulkForm(forms.Form):
     """One answer for the chosen items."""
 
@@ -115,17 +108,15 @@ def _render(
     preview: list[tuple[str, str, str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    offer = OfferForm(request.GET)
-    offer.is_valid()
-    rating, count = offer.cleaned_data.get("rating"), offer.cleaned_data.get("count")
-    items = bulk.offered(queue, person_of(request).pk, rating, count or bulk.MOST)
+    rating = request.GET.get("rating", "")
+    items = bulk.offered(queue, person_of(request).pk, rating)
     picked = set(chosen or [])
     context = {
         "current_section": "annotation",
         "queue": queue,
         "form": form,
-        "rating": "" if rating is None else f"{rating:g}",
-        "ratings": _ratings(queue),
+        "rating": rating,
+        "ratings": list(bulk.RATINGS),
         "rows": [
             (item, present.signed(item.reflection.automatic_rating), item.pk in picked)
             for item in items
@@ -137,15 +128,6 @@ def _render(
         "most": bulk.MOST,
     }
     return render(request, "annotation/bulk.html", context, status=status)
-
-
-def _ratings(queue: Queue) -> list[tuple[str, str]]:
-    """The automatic ratings that occur, for the filter."""
-    seen = queue.items.exclude(reflection__automatic_rating=None).values_list(
-        "reflection__automatic_rating", flat=True
-    )
-    values = sorted({value for value in seen if value is not None})
-    return [(f"{value:g}", present.signed(value)) for value in values[:12]]
 
 
 def _preview(queue: Queue, chosen: list[int], answer: Answer) -> list[tuple[str, str, str]]:
