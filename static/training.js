@@ -70,6 +70,16 @@ async function follow() {
   if (moving) setTimeout(follow, POLL_MS);
 }
 
+// The live part is replaced every few seconds: a fold that is open stays open.
+let logOpen = null;
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "live") logOpen = document.getElementById("log")?.open ?? null;
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  const log = document.getElementById("log");
+  if (log && logOpen !== null) log.open = logOpen;
+});
+
 readFigures();
 drawFigures();
 setTimeout(follow, POLL_MS);

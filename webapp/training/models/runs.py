@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         gone = Q(status__in=[status.STARTING, status.RUNNING], lease_expires_at__lt=Now())
         return self.filter(Q(status__in=[status.QUEUED, status.LOST]) | gone)
 
-    def move(self, pk: int, *, to: str, from_any: list[str], **columns: Any) -> bool:
+    def move(self, pk: int, *, to: str, from_any: Sequence[str], **columns: Any) -> bool:
         """Change the state by one conditional UPDATE; False if it was not in `from_any`."""
         rows = self.filter(pk=pk, status__in=from_any)
         return bool(rows.update(status=to, **columns))

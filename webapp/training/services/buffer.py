@@ -1,8 +1,8 @@
 """The replay buffer as the database holds it, and the query that a snapshot freezes."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from django.db.models import QuerySet
 
@@ -39,14 +39,6 @@ class BufferQuery:
     def to_json(self) -> dict[str, Any]:
         """JSON values by field name."""
         return {name: _plain(value) for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """The query that `to_json` wrote."""
-        known = {spec.name for spec in fields(cls)}
-        return cls(
-            **{n: tuple(v) if isinstance(v, list) else v for n, v in values.items() if n in known}
-        )
 
 
 def rated_reflections(query: BufferQuery) -> "QuerySet[Reflection]":

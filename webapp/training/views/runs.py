@@ -134,6 +134,7 @@ def _samples(run: TrainingRun, asked: str | None) -> dict[str, Any]:
     return {
         "steps": steps,
         "step": step,
+        "step_chosen": step == wanted,
         "samples": words.sample_rows(run.samples.filter(step=step)),
     }
 
