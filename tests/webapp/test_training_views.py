@@ -271,6 +271,21 @@ def test_stop_and_resume(researcher: Client) -> None:
     assert researcher.post(f"/training/{run.pk}/do/explode/").status_code == 404
 
 
+def test_a_deleted_run_leaves_the_list_and_can_be_restored(researcher: Client) -> None:
+    run = queued_run()
+    path = f"/training/{run.pk}/"
+    researcher.post(f"{path}do/delete/")
+    assert ">first<" in text(researcher.get("/training/"))  # a queued one stays
+
+    researcher.post(f"{path}do/stop/")
+    researcher.post(f"{path}do/delete/")
+    assert ">first<" not in text(researcher.get("/training/"))
+    assert "Restore" in text(researcher.get(path))
+
+    researcher.post(f"{path}do/restore/")
+    assert ">first<" in text(researcher.get("/training/"))
+
+
 def test_two_runs_are_compared_setting_by_setting(viewer: Client) -> None:
     first = queued_run("first")
     spec = PRESETS["cpu-small"]["sft"]

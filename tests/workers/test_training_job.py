@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import django_rq
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
@@ -137,6 +138,8 @@ def test_a_lost_run_is_taken_up_and_the_dead_workers_trainer_is_ended() -> None:
     with meanwhile(lambda: lose_lease(run, step=2)):
         train(run.pk)
 
+    assert take_up_lost_runs() == []  # its first job still waits in the queue
+    django_rq.get_queue("training").empty()
     assert take_up_lost_runs() == [run.pk]
     run.refresh_from_db()
     assert run.status == "lost"

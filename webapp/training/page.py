@@ -17,6 +17,7 @@ Status = TrainingRun.Status
 ACTIONS = {
     "stop": (Status.QUEUED, Status.LOST, Status.STARTING, Status.RUNNING),
     "resume": (Status.STOPPED, Status.FAILED),
+    "delete": (Status.STOPPED, Status.FAILED, Status.DONE),
 }
 # The stylesheet's word for each state; those of experiments that look the same are taken over.
 LOOKS = {"waiting": "draft", "starting": "queued", "stopping": "paused", "lost": "failed"}
@@ -79,6 +80,8 @@ def progress_words(run: TrainingRun) -> str:
 
 def allowed_actions(run: TrainingRun) -> list[str]:
     """What can be done to a run in its state."""
+    if run.deleted_at is not None:
+        return ["restore"]
     return [name for name, states in ACTIONS.items() if run.status in states]
 
 

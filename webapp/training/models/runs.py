@@ -22,6 +22,10 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         """Those that a worker holds, or held when it died."""
         return self.filter(status__in=TrainingRun.LIVE)
 
+    def undeleted(self) -> "TrainingRunQuerySet":
+        """Those that lists show."""
+        return self.filter(deleted_at=None)
+
     def lost(self) -> "TrainingRunQuerySet":
         """Live ones whose worker stopped renewing."""
         return self.live().filter(lease_expires_at__lt=Now())
@@ -151,6 +155,7 @@ class TrainingRun(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="Off the lists; can return")
 
     objects = TrainingRunQuerySet.as_manager()
 

@@ -148,3 +148,16 @@ def resume(run_id: int) -> bool:
         if moved:
             jobs.queue_training(run_id)
     return moved
+
+
+def delete(run_id: int) -> bool:
+    """Take a run that is at rest off the lists; its adapter and its lineage need the row."""
+    at_rest = [Status.STOPPED, Status.FAILED, Status.DONE]
+    rows = TrainingRun.objects.undeleted().filter(pk=run_id, status__in=at_rest)
+    return bool(rows.update(deleted_at=timezone.now()))
+
+
+def restore(run_id: int) -> bool:
+    """Undo a deletion."""
+    rows = TrainingRun.objects.filter(pk=run_id, deleted_at__isnull=False)
+    return bool(rows.update(deleted_at=None))

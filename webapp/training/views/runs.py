@@ -18,7 +18,12 @@ from webapp.training.services.specs import changes, flattened
 
 PAGE_SIZE = 40
 PARTS = ("live", "curves", "samples")
-ACTIONS = {"stop": services.stop, "resume": services.resume}
+ACTIONS = {
+    "stop": services.stop,
+    "resume": services.resume,
+    "delete": services.delete,
+    "restore": services.restore,
+}
 SHOWN_WITH = ("owner", "snapshot", "adapter", "parent", "reward_model", "pipeline")
 LARGEST_STEP = 2**31 - 1
 
@@ -26,7 +31,7 @@ LARGEST_STEP = 2**31 - 1
 @require_GET
 @permission_required("training.view_trainingrun", raise_exception=True)
 def run_list(request: HtmxHttpRequest) -> HttpResponse:
-    runs = TrainingRun.objects.select_related("owner", "snapshot", "adapter")
+    runs = TrainingRun.objects.undeleted().select_related("owner", "snapshot", "adapter")
     page = page_of(runs, request.GET, PAGE_SIZE)
     context = {
         "current_section": "training",
@@ -89,7 +94,7 @@ def run_compare(request: HttpRequest) -> HttpResponse:
     runs = [found[pk] for pk in asked if pk in found]
     context: dict[str, Any] = {
         "current_section": "training",
-        "choices": TrainingRun.objects.order_by("-pk").values_list("pk", "name")[:200],
+        "choices": TrainingRun.objects.undeleted().order_by("-pk").values_list("pk", "name")[:200],
         "asked": asked,
         "runs": words.run_rows(runs),
     }
