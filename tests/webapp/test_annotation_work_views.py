@@ -76,6 +76,7 @@ def test_a_hidden_automatic_rating_shows_only_after_the_first_answer(ann: Client
     ann.post(address(item, "draft/"), {"kind": "unsure", "version": 0, "spans": "[]"})
 
     assert "+0.75" not in before
+    assert "+0.75" not in text(ann.get(f"/annotation/queues/{queue.pk}/"))
     assert "+0.75" in text(ann.get(address(item)))
 
 

@@ -65,6 +65,7 @@ def _render_detail(
     page = page_of(_items(queue), request.GET, PAGE_SIZE)
     guidelines = queue.guidelines.first()
     workable = claims.may_work(queue, person)
+    leads = person.has_perm("annotation.view_response")
     context = {
         "current_section": "annotation",
         "queue": queue,
@@ -80,7 +81,8 @@ def _render_detail(
         "waiting": claims.waiting_for(queue, person.pk) if workable else 0,
         "disputed": disputed_items(queue.pk).count(),
         "undo": undoable(request, person),
-        "sees_values": person.has_perm("annotation.view_response"),
+        "sees_values": leads,
+        "sees_automatic": leads or queue.shows_automatic,
         "most_guidelines": MOST_GUIDELINES,
     }
     status = 422 if form else 200
