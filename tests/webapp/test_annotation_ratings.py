@@ -65,7 +65,6 @@ def test_a_new_rule_settles_everything_and_going_back_restores_it(
 
 
 def test_a_new_automatic_rating_does_not_drop_what_people_said(ann: User) -> None:
-
     row = new_experiment().experiment_tasks.select_related("task")[0]
     record_episode(row, episode(row.task.key, 1, 0.0))
     written = types.Reflection(row.task.key, 1, "?", "Try blue.")
