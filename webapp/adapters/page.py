@@ -37,12 +37,16 @@ def adapter_row(adapter: Adapter) -> AdapterRow:
     return AdapterRow(
         adapter=adapter,
         badge=STAGE_BADGES[adapter.stage],
-        size=f"{present.short_count(adapter.size_bytes)}B",
+        size=_bytes(adapter.size_bytes),
         figure=key_figure(adapter.figures),
         run_id=run.pk if run else None,
         run=run.name if run else "",
         created=present.moment(adapter.created_at),
     )
+
+
+def _bytes(count: int) -> str:
+    return f"{present.short_count(count)}{'' if count >= 1000 else ' '}B"
 
 
 def key_figure(figures: Mapping[str, Any]) -> str:

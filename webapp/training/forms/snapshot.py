@@ -32,7 +32,9 @@ class SnapshotForm(forms.Form):
     experiments = forms.ModelMultipleChoiceField(
         Experiment.objects.none(), required=False, help_text="Hold Ctrl to choose several."
     )
-    methods = forms.MultipleChoiceField(required=False, choices=Experiment.Method.choices)
+    methods = forms.MultipleChoiceField(
+        required=False, choices=[(method, method) for method in Experiment.Method.values]
+    )
     task_splits = forms.MultipleChoiceField(
         required=False, help_text="Tasks that you want to evaluate on should not be trained on."
     )

@@ -12,6 +12,7 @@ from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, render_page
 from webapp.training import page as words
 from webapp.training.forms.launch import STAGES, LaunchForm, PipelineForm, preset_values
+from webapp.training.models import TrainingRun
 from webapp.training.services.dry_runs import preview
 from webapp.training.services.specs import DEFAULT_PRESET, preset_spec
 
@@ -36,7 +37,10 @@ def run_new(request: HtmxHttpRequest) -> HttpResponse:
         "form": form,
         "stage": stage,
         "preset": preset,
-        "stages": STAGES,
+        "stages": {
+            name: {"title": TrainingRun.Stage(name).label, "about": about}
+            for name, about in STAGES.items()
+        },
         "presets": list(PRESETS),
         "asked_dry_run": "dry_run" in request.POST,
     }
