@@ -67,6 +67,9 @@ def _time_left(experiment: Experiment) -> timedelta | None:
         return None
     newest = experiment.episodes.order_by("-id").values_list("finished_at", flat=True)
     times = sorted(newest[:PACE_EPISODES])
+    if len(times) < PACE_EPISODES and times and experiment.started_at:
+        # Tasks played together end together: until enough have, the pace counts from the start.
+        times.insert(0, experiment.started_at)
     if len(times) < 2:
         return None
     pace = (times[-1] - times[0]) / (len(times) - 1)
