@@ -3,6 +3,8 @@
 import hashlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from django.utils import timezone
 from retro_core.training.spec import OptimisationSpec
 from tests.workers.training_rows import tiny_base, tiny_run, tiny_snapshot
 from webapp.adapters.models import Adapter
+from webapp.adapters.page import key_figure
 from webapp.adapters.services.registry import adapter_folder
 from webapp.training.models import MetricPoint, Sample, TrainingRun
 from webapp.training.services.pipelines import launch_pipeline
@@ -35,6 +38,7 @@ pytestmark = [
     pytest.mark.timeout(600),  # a trainer needs seconds to load its libraries, minutes if disturbed
 ]
 WAIT_SECONDS = 300.0
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = OptimisationSpec(learning_rate=5e-3, batch_size=4, micro_batch_size=2, max_steps=2)
 LONG = replace(SMALL, max_steps=100_000)
 
@@ -147,6 +151,34 @@ def test_a_lost_run_is_taken_up_and_the_dead_workers_trainer_is_ended() -> None:
     assert trainers_of(run) == []
 
 
+def test_after_kill_9_of_the_worker_its_trainer_ends_and_another_worker_goes_on(base: Path) -> None:
+    run = tiny_run(tiny_snapshot(), optimisation=LONG)
+    worker = worker_process(run, base)
+    wait_for_step(run, 4)
+
+    worker.kill()
+    worker.wait()
+
+    limit = time.monotonic() + WAIT_SECONDS
+    while trainers_of(run):
+        assert time.monotonic() < limit, "the trainer outlives its worker"
+        time.sleep(0.05)
+    past = timezone.now() - timedelta(seconds=1)
+    assert TrainingRun.objects.get(pk=run.pk).status == "running"
+    TrainingRun.objects.filter(pk=run.pk).update(lease_expires_at=past)  # 30 s later
+    with meanwhile(lambda: stop_after_resume(run)):
+        train(run.pk)
+    run.refresh_from_db()
+    assert run.status == "stopped"
+
+
+def worker_process(run: TrainingRun, base: Path) -> "subprocess.Popen[bytes]":
+    """A process that does the job and nothing else, on the database of this test."""
+    words = f"import django; django.setup(); from workers.training import train; train({run.pk})"
+    environment = {**os.environ, "REFLECTOR_BASE_FOLDER": str(base)}  # noqa: TID251
+    return subprocess.Popen([sys.executable, "-c", words], cwd=ROOT, env=environment)
+
+
 def test_a_pipeline_trains_policy_and_reward_model_and_then_ppo_with_both() -> None:
     chain = launch_pipeline(name="chain", snapshot=tiny_snapshot(), preset="cpu-small", seed=1)
     for run in chain.runs.all():
@@ -162,7 +194,8 @@ def test_a_pipeline_trains_policy_and_reward_model_and_then_ppo_with_both() -> N
     assert [tuned.name, scorer.name] == ["chain-sft-v1", "chain-reward-model-v1"]
     assert (policy.parent, runs[2].reward_model) == (tuned, scorer)
     assert policy.weights_sha256 != tuned.weights_sha256
-    assert "auc" in scorer.figures
+    assert key_figure(scorer.figures).startswith("AUC ")
+    assert "trial number alone" in key_figure(scorer.figures)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def _bytes(count: int) -> str:
 def key_figure(figures: Mapping[str, Any]) -> str:
     """The one number to tell versions apart; a reward model's beside the trial number's."""
     known = dict(flattened(figures))
-    own, baseline = known.get("auc.mean"), known.get("trial_auc.mean")
+    own, baseline = known.get("validation.auc.mean"), known.get("validation.trial_auc.mean")
     if own is not None:
         beside = f", trial number alone {baseline:.2f}" if baseline is not None else ""
         return f"AUC {own:.2f}{beside}"
