@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHIN = re.compile(
-    r"^(tests|templates|examples|retro_core/prompts|retro_core/actors)/|/(migrations|management)(/|$)"
+    r"^(tests|templates|examples/echo_world|retro_core/prompts|retro_core/actors)/|/(migrations|management)(/|$)"
     r"|^webapp/\w+/(views|forms|models|services)$"
 )
 
