@@ -79,5 +79,6 @@ browser: $(INSTALLED)  ## tests in headless Chromium
 	$(SAY) "Browser tests"
 	@if .ci/chromium.sh; then $(PYTEST) -m "browser and not slow"; fi
 
-bench: $(INSTALLED)  ## speed figures, as ratios within one run
-	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); printf '\033[1m%s\033[0m\n' "$$name"; $(BIN)/python -m bench.$$name; done
+BENCHES ?= env_alfworld env_webshop recording serving
+bench: $(INSTALLED)  ## speed figures, as ratios within one run; others by hand: python -m bench.NAME
+	@for name in $(BENCHES); do printf '\033[1m%s\033[0m\n' "$$name"; $(BIN)/python -m bench.$$name; done

@@ -1,8 +1,6 @@
 """The LM server against bare transformers on the same model, in one run.
 
-python bench/serving.py                  speed, choice latency, cache hit share
-python bench/serving.py --load 300       64 clients for 300 s: errors, latency, memory
-python bench/serving.py --fuzz 10000     random bodies on every route: counts by status
+`python -m bench.serving` prints speed, choice latency and cache hit share; `bench.serving_stress` strains it.
 """
 
 import argparse
