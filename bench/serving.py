@@ -1,6 +1,7 @@
 """The LM server against bare transformers on the same model, in one run.
 
-`python -m bench.serving` prints speed, choice latency and cache hit share; `bench.serving_stress` strains it.
+`python -m bench.serving` prints speed, choice latency and cache hit share.
+bench/serving_stress.py strains it.
 """
 
 import argparse

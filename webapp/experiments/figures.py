@@ -25,7 +25,8 @@ def success_figure(points: Sequence[CurveTrial]) -> Figure:
         series=1,
     )
     top = max((100 * p.success.high for p in points if p.success.n), default=100.0)
-    figure["layout"]["yaxis"] |= {"range": [0, 103 if top > 60 else max(top * 1.15, 10)], "ticksuffix": " %"}
+    end = 103 if top > 60 else max(top * 1.15, 10)
+    figure["layout"]["yaxis"] |= {"range": [0, end], "ticksuffix": " %"}
     return figure
 
 
