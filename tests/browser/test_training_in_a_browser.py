@@ -17,7 +17,7 @@ from webapp.training.services.runs import launch
 expect.set_options(timeout=60_000)  # many tests share few cores
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("broker"),
     pytest.mark.timeout(600),
 ]
