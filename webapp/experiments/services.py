@@ -190,7 +190,7 @@ def _sample(task_set: TaskSet, method: Method) -> Experiment:
         name=f"{env_spec(task_set.environment).title}, {method} (sample)",
         task_set=task_set,
         config=config,
-        concurrency=2,  # fewer at a time: a newcomer sees the first episode end sooner
+        concurrency=1,  # a newcomer sees the first episode end soonest
         notes="Made on the first start. What reflections add shows beside luck alone: resample.",
     )
 
