@@ -42,7 +42,7 @@ def chromium() -> Iterator["Browser"]:
 
 @pytest.fixture
 def administrator(transactional_db: None) -> User:
-    return User.objects.create_superuser("mira", password=PASSWORD)
+    return User.objects.create_superuser("admin", password=PASSWORD)
 
 
 @pytest.fixture
