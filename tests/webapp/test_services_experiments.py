@@ -216,3 +216,24 @@ def test_expected_trials_end_at_the_first_success(
     trials: int, share: float, expected: float
 ) -> None:
     assert expected_trials(trials, share) == pytest.approx(expected)
+
+
+def test_until_enough_episodes_ended_the_pace_counts_from_the_start() -> None:
+    experiment = in_state("running")
+    now = timezone.now()
+    for position in (0, 1):  # played together, ended together, 30 seconds after the start
+        Episode.objects.create(
+            experiment=experiment,
+            task=experiment.experiment_tasks.get(position=position).task,
+            trial=1,
+            success=False,
+            episode_return=0.0,
+            finished_at=now + timedelta(seconds=30),
+        )
+    Experiment.objects.update(episodes_count=2, started_at=now)
+    ExperimentTask.objects.filter(position__lte=1).update(trials_done=1)
+    experiment.refresh_from_db()
+
+    seen = progress(experiment)
+
+    assert seen.time_left == timedelta(seconds=105)  # 2 + 2 + 3 trials at 15 s each
