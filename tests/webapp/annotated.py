@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.contrib.auth.models import Group, User
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -13,6 +14,8 @@ from webapp.annotation.services.making import Selection, Terms, make_queue
 from webapp.episodes.models import Episode, Reflection, Step
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import Task, TaskSet
+
+HUGE = "9" * 30  # beyond every number the database holds
 
 
 def person(name: str, role: str = "annotator") -> User:
@@ -105,3 +108,19 @@ def key_for(item: QueueItem, user: User) -> UUID:
 
 def effective(item: QueueItem) -> float | None:
     return Reflection.objects.get(pk=item.reflection_id).effective_rating
+
+
+def fill(path: str, item: QueueItem) -> str:
+    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
+
+
+def text(response: HttpResponse) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def address(item: QueueItem, act: str = "") -> str:
+    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
+
+
+def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
+    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields

@@ -10,11 +10,11 @@ from django.test import Client
 from tests.webapp.annotated import (
     effective,
     give,
-    key_for,
     override,
     person,
     queue_of,
     signed_in,
+    text,
 )
 from webapp.annotation.models import (
     Queue,
@@ -25,7 +25,6 @@ from webapp.annotation.models import (
 from webapp.annotation.services import answers
 
 pytestmark = pytest.mark.django_db
-HUGE = "9" * 30
 
 
 @pytest.fixture
@@ -41,22 +40,6 @@ def item(queue: Queue) -> QueueItem:
 @pytest.fixture
 def ann() -> Client:
     return signed_in(person("ann"))
-
-
-def fill(path: str, item: QueueItem) -> str:
-    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
-def address(item: QueueItem, act: str = "") -> str:
-    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
-
-
-def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
-    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields
 
 
 def test_importing_an_export_again_changes_nothing(queue: Queue) -> None:

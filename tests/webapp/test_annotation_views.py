@@ -1,14 +1,17 @@
 """Every annotation page: whole, its partial, the stranger, the wrong role, the wrong method."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.webapp.annotated import (
-    key_for,
+    HUGE,
+    address,
+    fill,
+    filled,
     person,
     queue_of,
     signed_in,
+    text,
 )
 from webapp.annotation.models import (
     Queue,
@@ -17,7 +20,6 @@ from webapp.annotation.models import (
 from webapp.annotation.services import claims
 
 pytestmark = pytest.mark.django_db
-HUGE = "9" * 30
 READS = {
     "/annotation/": ("viewer", "queues"),
     "/annotation/queues/new/": ("researcher", ""),
@@ -66,22 +68,6 @@ def item(queue: Queue) -> QueueItem:
 @pytest.fixture
 def ann() -> Client:
     return signed_in(person("ann"))
-
-
-def fill(path: str, item: QueueItem) -> str:
-    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
-def address(item: QueueItem, act: str = "") -> str:
-    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
-
-
-def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
-    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields
 
 
 @pytest.mark.parametrize("path", READS)

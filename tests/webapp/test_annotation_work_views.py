@@ -1,17 +1,18 @@
 """What an annotator sees and does: hidden outcomes, drafts, submit, undo."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.webapp.annotated import (
+    address,
     effective,
+    filled,
     give,
-    key_for,
     override,
     person,
     queue_of,
     signed_in,
+    text,
 )
 from webapp.annotation.models import (
     Draft,
@@ -21,7 +22,6 @@ from webapp.annotation.models import (
 )
 
 pytestmark = pytest.mark.django_db
-HUGE = "9" * 30
 
 
 @pytest.fixture
@@ -37,22 +37,6 @@ def item(queue: Queue) -> QueueItem:
 @pytest.fixture
 def ann() -> Client:
     return signed_in(person("ann"))
-
-
-def fill(path: str, item: QueueItem) -> str:
-    return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
-def address(item: QueueItem, act: str = "") -> str:
-    return f"/annotation/queues/{item.queue_id}/items/{item.pk}/{act}"
-
-
-def filled(item: QueueItem, name: str = "ann", **fields: object) -> dict[str, object]:
-    return {"kind": "override", "value": "0.5", "key": key_for(item, person(name))} | fields
 
 
 def test_the_next_episode_is_hidden_until_the_first_answer(ann: Client, item: QueueItem) -> None:
