@@ -38,7 +38,7 @@ function refreshTimes() {
 }
 
 function isTyping(target) {
-  return target.closest("input, textarea, select, dialog, [contenteditable]") !== null;
+  return target.closest("input, textarea, select, dialog[open], [contenteditable]") !== null;
 }
 
 const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/", n: "/annotation/" };

@@ -94,6 +94,7 @@ def test_the_question_mark_lists_the_keys(page: Page) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Go to experiments")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
     page.keyboard.press("g")
     page.keyboard.press("t")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from retro_core.training.imitation.tune import TuneConfig, tune
+from retro_core.training.imitation.tune import PARTS, TuneConfig, tune
 
 
 def main() -> None:
@@ -11,16 +11,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="retro_core.training.imitation", description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    parser.add_argument("--games", type=int, default=TuneConfig().games)
-    parser.add_argument("--seed", type=int, default=TuneConfig().seed)
+    parser.add_argument("--part", type=int, choices=(1, 2), help="only this part of the recipe")
+    parser.add_argument("--start", type=Path, help="folder of an adapter to continue from")
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
-    tune(
-        asked.base,
-        asked.out,
-        TuneConfig(games=asked.games, seed=asked.seed),
-        threads=asked.threads,
-    )
+    parts = (PARTS[asked.part - 1],) if asked.part else PARTS
+    tune(asked.base, asked.out, TuneConfig(parts), start=asked.start, threads=asked.threads)
 
 
 if __name__ == "__main__":

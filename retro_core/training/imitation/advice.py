@@ -1,7 +1,7 @@
 """Reflections for the actor's training games: right, partial, wrong and useless ones."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,10 @@ from retro_core.training.imitation.chores import Chore
 
 AdviceKind = Literal["none", "full", "free", "prefix", "search", "wrong", "useless", "several"]
 
-SHARES: dict[AdviceKind, float] = {
+Shares = Mapping[AdviceKind, float]
+"""How often each kind of advice is in the training games."""
+
+FOLLOWING: Shares = {
     "none": 0.22,
     "full": 0.22,
     "free": 0.08,
@@ -19,7 +22,18 @@ SHARES: dict[AdviceKind, float] = {
     "useless": 0.06,
     "several": 0.10,
 }
-"""How often each kind of advice is in the training games."""
+"""The first part of the tuning: to follow a plan."""
+
+SEARCHING: Shares = {
+    "none": 0.44,
+    "full": 0.05,
+    "prefix": 0.08,
+    "search": 0.20,
+    "wrong": 0.12,
+    "useless": 0.05,
+    "several": 0.06,
+}
+"""The second part: to search where there is no plan, and after a plan that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +46,15 @@ class Advice:
 
 
 def draw_advice(
-    chore: Chore, walkthrough: Sequence[str], receptacles: Sequence[str], rng: random.Random
+    shares: Shares,
+    chore: Chore,
+    walkthrough: Sequence[str],
+    receptacles: Sequence[str],
+    rng: random.Random,
 ) -> Advice:
     """Draw a kind of advice by its share and write it."""
-    kinds = list(SHARES)
-    kind = rng.choices(kinds, [SHARES[k] for k in kinds])[0]
+    kinds = list(shares)
+    kind = rng.choices(kinds, [shares[k] for k in kinds])[0]
     return make_advice(kind, chore, walkthrough, receptacles, rng)
 
 

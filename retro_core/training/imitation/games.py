@@ -10,7 +10,7 @@ from retro_core.envs.alfworld.game import read_game
 from retro_core.envs.alfworld.generator import generate
 from retro_core.prompts.actor import head_messages
 from retro_core.prompts.texts import PromptSet, load_prompts
-from retro_core.training.imitation.advice import AdviceKind, draw_advice
+from retro_core.training.imitation.advice import FOLLOWING, AdviceKind, Shares, draw_advice
 from retro_core.training.imitation.beliefs import Beliefs, kind
 from retro_core.training.imitation.chores import read_chore
 from retro_core.training.imitation.player import Habits, Player, learn_habits, stray
@@ -32,13 +32,13 @@ class Lesson:
     success: bool
 
 
-def lessons(count: int, seed: int) -> Iterator[Lesson]:
+def lessons(count: int, seed: int, shares: Shares = FOLLOWING) -> Iterator[Lesson]:
     """Make `count` lessons from the training split; the same seed gives the same lessons."""
     tasks = generate(count=count, split="train", seed=seed)
     habits = habits_of(tasks[:300])
     prompts = load_prompts("alfworld")
     for number, task in enumerate(tasks):
-        yield _lesson(task, habits, prompts, random.Random(f"{seed} {number}"))
+        yield _lesson(task, habits, prompts, shares, random.Random(f"{seed} {number}"))
 
 
 def habits_of(tasks: Sequence[Task]) -> Habits:
@@ -57,11 +57,13 @@ def actor_config() -> ExperimentConfig:
     return PRESETS["embedded"]
 
 
-def _lesson(task: Task, habits: Habits, prompts: PromptSet, rng: random.Random) -> Lesson:
+def _lesson(
+    task: Task, habits: Habits, prompts: PromptSet, shares: Shares, rng: random.Random
+) -> Lesson:
     env = AlfworldEnv()
     observation, info = env.reset(task)
     beliefs, chore = Beliefs.from_room(observation), read_chore(task.goal)
-    advice = draw_advice(chore, task.payload["walkthrough"], beliefs.receptacles, rng)
+    advice = draw_advice(shares, chore, task.payload["walkthrough"], beliefs.receptacles, rng)
     player = Player(chore, beliefs, habits, list(advice.plan))
     head = head_messages(task, observation, advice.memory, actor_config(), prompts)
     steps: list[Step] = []

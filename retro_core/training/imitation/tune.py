@@ -15,23 +15,36 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from retro_core.training.imitation.advice import FOLLOWING, SEARCHING, Shares
 from retro_core.training.imitation.games import lessons
 from retro_core.training.imitation.tokens import Sequence as Tokens
 from retro_core.training.imitation.tokens import tokenise
 
 
 @dataclass(frozen=True, slots=True)
-class TuneConfig:
-    """The recipe of the shipped actor. Units: games, games per update, adapter rank."""
+class Part:
+    """One pass over lessons of its own. Units: games; the seed also draws the games."""
 
-    games: int = 600
+    games: int
+    seed: int
+    learning_rate: float
+    shares: Shares
+
+
+PARTS = (Part(600, 20, 4e-4, FOLLOWING), Part(360, 21, 3e-4, SEARCHING))
+"""The recipe of the shipped actor."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    """What all parts share. Units: games per update, updates, adapter rank."""
+
+    parts: tuple[Part, ...] = PARTS
     batch: int = 4
-    learning_rate: float = 4e-4
     warmup_updates: int = 10
     rank: int = 8
     alpha: int = 16
     clip_norm: float = 1.0
-    seed: int = 20
     save_every: int = 30
 
 
@@ -44,29 +57,38 @@ class _TokenizerEncoder:
         return ids
 
 
-def tune(base: Path, out: Path, config: TuneConfig, *, threads: int = 2) -> None:
+def tune(
+    base: Path, out: Path, config: TuneConfig, *, start: Path | None = None, threads: int = 2
+) -> None:
     """Tune and save into `out` (a PEFT folder), with `tuning.json` and checkpoints beside it.
 
-    The base is held in bfloat16; the adapter's masters and the optimizer in float32.
+    With `start` (an adapter's folder) the parts continue from it. The base is held in bfloat16;
+    the adapter's masters and the optimizer in float32.
     """
     torch.set_num_threads(threads)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.parts[0].seed)
     out.mkdir(parents=True, exist_ok=True)
     encoder = _TokenizerEncoder(base)
-    sequences = [tokenise(lesson, encoder) for lesson in lessons(config.games, config.seed)]
-    model = _adapted(base, config)
+    model = _adapted(base, config, start)
     log: list[dict[str, float]] = []
     started = time.monotonic()
-    for update, loss in _updates(model, sequences, config):
-        log.append({"update": update, "loss": loss, "seconds": time.monotonic() - started})
-        (out / "tuning.json").write_text(json.dumps({"config": asdict(config), "log": log}))
-        if update % config.save_every == 0:
-            save(model, out / f"update-{update}")
+    for part in config.parts:
+        games = lessons(part.games, part.seed, part.shares)
+        sequences = [tokenise(lesson, encoder) for lesson in games]
+        for loss in _updates(model, sequences, part, config):
+            log.append({"loss": loss, "seconds": time.monotonic() - started})
+            (out / "tuning.json").write_text(json.dumps({"config": asdict(config), "log": log}))
+            if len(log) % config.save_every == 0:
+                save(model, out / f"update-{len(log)}")
     save(model, out)
 
 
-def _adapted(base: Path, config: TuneConfig) -> PeftModel:
+def _adapted(base: Path, config: TuneConfig, start: Path | None) -> PeftModel:
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+    if start:
+        return PeftModel.from_pretrained(
+            model, str(start), is_trainable=True, autocast_adapter_dtype=False
+        )
     lora = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
@@ -77,19 +99,21 @@ def _adapted(base: Path, config: TuneConfig) -> PeftModel:
 
 
 def _updates(
-    model: PeftModel, sequences: Sequence[Tokens], config: TuneConfig
-) -> Iterator[tuple[int, float]]:
-    """Run one pass over the lessons; yields the update's number and mean loss per token."""
+    model: PeftModel, sequences: Sequence[Tokens], part: Part, config: TuneConfig
+) -> Iterator[float]:
+    """Run one pass over the lessons; yields the mean loss per token of each update, in nats."""
     weights = [p for p in model.parameters() if p.requires_grad]
+    for weight in weights:
+        weight.data = weight.data.to(torch.bfloat16)
     masters = [p.detach().float().requires_grad_() for p in weights]
-    optimizer = torch.optim.AdamW(masters, lr=config.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(masters, lr=part.learning_rate, weight_decay=0.0)
     order = list(sequences)
-    random.Random(config.seed).shuffle(order)
+    random.Random(part.seed).shuffle(order)
     total = len(order) // config.batch
     for update in range(1, total + 1):
         batch = order[(update - 1) * config.batch : update * config.batch]
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * schedule(update, total, config.warmup_updates)
+            group["lr"] = part.learning_rate * schedule(update, total, config.warmup_updates)
         loss = _backward(model, batch)
         for weight, master in zip(weights, masters, strict=True):
             master.grad = weight.grad.float() if weight.grad is not None else None
@@ -99,7 +123,7 @@ def _updates(
         with torch.no_grad():
             for weight, master in zip(weights, masters, strict=True):
                 weight.copy_(master)
-        yield update, loss
+        yield loss
 
 
 def _backward(model: PeftModel, batch: Sequence[Tokens]) -> float:
