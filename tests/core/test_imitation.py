@@ -7,7 +7,7 @@ import pytest
 from retro_core.envs.alfworld.env import AlfworldEnv
 from retro_core.envs.alfworld.generator import generate
 from retro_core.errors import InvalidInput
-from retro_core.training.imitation.advice import SHARES, make_advice
+from retro_core.training.imitation.advice import FOLLOWING, make_advice
 from retro_core.training.imitation.beliefs import Beliefs
 from retro_core.training.imitation.chores import Chore, read_chore
 from retro_core.training.imitation.games import habits_of, lessons
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_lessons():
 
 
 def test_shares_of_advice_add_up_to_one():
-    assert sum(SHARES.values()) == pytest.approx(1.0)
+    assert sum(FOLLOWING.values()) == pytest.approx(1.0)
 
 
 def test_only_the_teachers_own_actions_are_learned():
