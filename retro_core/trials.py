@@ -162,6 +162,7 @@ def write_reflection(
         adapter=reflector.adapter,
         seed=seed,
         usage=completion.usage,
+        candidates=completion.candidates,
     )
 
 

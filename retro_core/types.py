@@ -6,7 +6,8 @@ from math import fsum
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
-TruncationReason = Literal["", "step_cap", "repeated_action", "context_full"]
+TruncationReason = Literal["", "step_cap", "repeated_action", "context_full", "given_up"]
+ReflectionSource = Literal["model", "human"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,20 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of several reflections on the same failure, with the reward model's score."""
+
+    text: str
+    seed: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reflection:
-    """Text written after a failed trial, and the reflection prompt it answers."""
+    """Text written after a failed trial, and the reflection prompt it answers.
+
+    `candidates` are what it was chosen among, in the order of their seeds; empty without ranking.
+    """
 
     task_id: str
     trial: int
@@ -104,6 +117,8 @@ class Reflection:
     adapter: str = ""
     seed: int = 0
     usage: Usage = Usage()
+    source: ReflectionSource = "model"
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

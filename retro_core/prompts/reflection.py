@@ -13,6 +13,7 @@ ENDINGS = {
     "step_cap": "the steps ran out",
     "repeated_action": "stopped for repeating one action",
     "context_full": "stopped because the record grew too long",
+    "given_up": "given up before the end",
     "": "it ended without success",
 }
 

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from retro_core.types import Usage
+from retro_core.types import Candidate, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Generated text and what it cost."""
+    """Generated text, what it cost, and what it was chosen among where there was a choice."""
 
     text: str
     usage: Usage = Usage()
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Reflector(Protocol):

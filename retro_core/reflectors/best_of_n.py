@@ -6,6 +6,7 @@ from functools import reduce
 from retro_core.llm.reply import joined
 from retro_core.reflectors.base import Completion, Reflector
 from retro_core.seeds import derived_seed
+from retro_core.types import Candidate
 
 Score = Callable[[str, str], float]
 
@@ -24,6 +25,11 @@ class BestOfN:
     def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
         """Answer a reflection prompt; the usage is that of all candidates."""
         seeds = [seed, *(derived_seed(seed, number) for number in range(2, self.count + 1))]
-        candidates = [self.reflector.reflect(prompt, seed=one, grammar=grammar) for one in seeds]
-        best = max(candidates, key=lambda candidate: self.score(prompt, candidate.text))
-        return Completion(best.text, reduce(joined, (one.usage for one in candidates)))
+        written = [self.reflector.reflect(prompt, seed=one, grammar=grammar) for one in seeds]
+        candidates = tuple(
+            Candidate(completion.text, one, self.score(prompt, completion.text))
+            for one, completion in zip(seeds, written, strict=True)
+        )
+        best = max(candidates, key=lambda candidate: candidate.score)
+        usage = reduce(joined, (completion.usage for completion in written))
+        return Completion(best.text, usage, candidates)

@@ -25,3 +25,16 @@ def test_the_highest_score_wins_and_all_candidates_are_paid_for():
 def test_equal_scores_and_a_single_candidate_give_what_is_written_without_ranking():
     assert BestOfN(reflector(), lambda prompt, text: 0.0, 3).reflect("x", seed=7).text == "short"
     assert BestOfN(reflector(), lambda prompt, text: 0.0, 1).reflect("x", seed=7).text == "short"
+
+
+def test_the_candidates_come_with_their_seeds_and_scores():
+    best = BestOfN(reflector(), lambda prompt, text: float(len(text)), 3)
+
+    candidates = best.reflect("what went wrong", seed=7).candidates
+
+    assert [one.seed for one in candidates] == SEEDS
+    assert [(one.text, one.score) for one in candidates] == [
+        ("short", 5.0),
+        ("the longest", 11.0),
+        ("longer", 6.0),
+    ]

@@ -17,6 +17,7 @@ class Episode(models.Model):
         STEP_CAP = "step_cap", "step cap"
         REPEATED_ACTION = "repeated_action", "repeated action"
         CONTEXT_FULL = "context_full", "context full"
+        GIVEN_UP = "given_up", "given up"
         UNKNOWN = "unknown", "truncated (reason not recorded)"
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="episodes")
@@ -96,14 +97,21 @@ class Step(models.Model):
 class Reflection(models.Model):
     """Text written after a failed trial, shown to the actor in the next one.
 
-    `automatic_rating` is null until the next trial of the task has ended.
+    `automatic_rating` is null until the next trial of the task has ended. `candidates` are what
+    the text was chosen among by a reward model: {text, seed, score}, in the order of their seeds.
     """
+
+    class Source(models.TextChoices):
+        MODEL = "model", "written by a model"
+        HUMAN = "human", "written by a person"
 
     episode = models.OneToOneField(Episode, on_delete=models.CASCADE, related_name="reflection")
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="reflections")
     text = models.TextField()
     prompt = models.TextField(blank=True)
     adapter = models.CharField(max_length=120, blank=True)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.MODEL)
+    candidates = models.JSONField(default=list, blank=True)
     seed = models.BigIntegerField(default=0)
     automatic_rating = models.FloatField(null=True, blank=True)
     effective_rating = models.FloatField(null=True, blank=True)

@@ -52,6 +52,8 @@ def reflection_as_core(row: Episode) -> types.Reflection | None:
         adapter=written.adapter,
         seed=written.seed,
         usage=types.Usage(written.prompt_tokens, written.completion_tokens, written.seconds),
+        source=written.source,
+        candidates=tuple(types.Candidate(**one) for one in written.candidates),
     )
 
 
@@ -93,6 +95,11 @@ def reflection_columns(written: types.Reflection) -> dict[str, Any]:
         "text": storable(written.text),
         "prompt": storable(written.prompt),
         "adapter": written.adapter,
+        "source": written.source,
+        "candidates": [
+            {"text": storable(one.text), "seed": one.seed, "score": one.score}
+            for one in written.candidates
+        ],
         "seed": written.seed,
         "prompt_tokens": written.usage.prompt_tokens,
         "completion_tokens": written.usage.completion_tokens,

@@ -87,6 +87,7 @@ class Experiment(models.Model):
     class Source(models.TextChoices):
         PLAYED = "played", "played here"
         IMPORTED = "imported"
+        HUMAN = "human", "played by a person"
 
     name = models.CharField(max_length=160, unique=True)
     owner = models.ForeignKey(

@@ -57,7 +57,7 @@ class SettingRow:
 
 def allowed_actions(experiment: Experiment) -> list[str]:
     """What can be done to an experiment in its state."""
-    if experiment.source == Experiment.Source.IMPORTED:
+    if experiment.source != Experiment.Source.PLAYED:
         return []
     return [name for name, states in ACTIONS.items() if experiment.status in states]
 

@@ -146,11 +146,17 @@ def clone_values(experiment: Experiment) -> dict[str, Any]:
         "task_set": experiment.task_set,
         "config": config_of(experiment),
         "notes": experiment.notes,
-        "actor_model": experiment.actor_model,
+        "actor_model": _model_like(experiment),
         "reflector_model": experiment.reflector_model,
         "adapter": experiment.adapter,
         "concurrency": experiment.concurrency,
     }
+
+
+def _model_like(experiment: Experiment) -> str:
+    """A person cannot be cloned: their experiment's twin is played by the world's own actor."""
+    by_model = experiment.source != Experiment.Source.HUMAN
+    return experiment.actor_model if by_model else ""
 
 
 def free_name(name: str) -> str:
@@ -198,7 +204,8 @@ def _sample(task_set: TaskSet, method: Method) -> Experiment:
 def _queue(experiment_id: int, from_any: list[Experiment.Status]) -> bool:
     """Move to QUEUED and ask a worker, after the commit."""
     with transaction.atomic():
-        moved = Experiment.objects.move(experiment_id, to=Status.QUEUED, from_any=from_any)
+        for_workers = Experiment.objects.filter(source=Experiment.Source.PLAYED)
+        moved = for_workers.move(experiment_id, to=Status.QUEUED, from_any=from_any)
         if moved:
             jobs.queue_play(experiment_id)
     return moved
