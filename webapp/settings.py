@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "webapp.experiments",
     "webapp.episodes",
     "webapp.annotation",
+    "webapp.notifications",
     "webapp.adapters",
     "webapp.training",
 ]

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", include("webapp.tasks.urls")),
     path("reflections/", include("webapp.episodes.reflection_urls")),
     path("annotation/", include("webapp.annotation.urls")),
+    path("notifications/", include("webapp.notifications.urls")),
     path("training/", include("webapp.training.urls")),
     path("adapters/", include("webapp.adapters.urls")),
 ]

@@ -167,7 +167,7 @@ def test_a_new_version_of_the_rule_is_listed() -> None:
 
 
 def test_comments_are_shown_and_an_empty_one_is_not(ann: Client, item: QueueItem) -> None:
-    path = f"/annotation/reflections/{item.reflection_id}/comment/"
+    path = f"/annotation/discussions/reflection/{item.reflection_id}/add/"
 
     ann.post(path, {"text": "<b>Look</b> at step 2", "next": "//evil.example/"})
     ann.post(path, {"text": " "})

@@ -100,15 +100,3 @@ class RatingEvent(models.Model):
     class Meta:
         indexes = [models.Index(fields=["reflection", "-id"], name="rating_event_of_reflection")]
         permissions = [("audit_ratings", "Can read and revert every change of a rating")]
-
-
-class Comment(models.Model):
-    """A word in the discussion of a reflection."""
-
-    reflection = models.ForeignKey(Reflection, on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
-    text = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["pk"]

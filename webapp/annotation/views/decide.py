@@ -7,7 +7,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp import present
 from webapp.annotation import panels
-from webapp.annotation.models import Adjudication, Comment, QueueItem, Response
+from webapp.annotation.models import Adjudication, QueueItem, Response
+from webapp.annotation.services import comments
 from webapp.annotation.services.deciding import decide, disputed_items
 from webapp.annotation.views.access import item_or_404, person_of, queue_or_404
 from webapp.keyset import page_of
@@ -88,6 +89,7 @@ def item_decide(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpRe
         "answers": panels.answer_rows(list(answers)),
         "automatic": present.signed(reflection.automatic_rating),
         "effective": present.signed(reflection.effective_rating),
-        "comments": Comment.objects.filter(reflection=reflection).select_related("author"),
+        "comments": comments.of(reflection),
+        "kind": "reflection",
     }
     return render(request, "annotation/decide.html", context, status=422 if form.is_bound else 200)

@@ -1,21 +1,19 @@
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp import present
 from webapp.annotation import panels
-from webapp.annotation.models import Adjudication, Comment, RatingEvent, RatingRule, Response
+from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Response
 from webapp.annotation.rows import event_rows
+from webapp.annotation.services import comments
 from webapp.annotation.services.deciding import revert, revertable
 from webapp.annotation.services.effects import change_rule, current_rule
-from webapp.annotation.views.access import person_of
+from webapp.annotation.views.access import hides_answers, person_of
 from webapp.episodes.models import Reflection
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, render_page
@@ -23,12 +21,6 @@ from webapp.render import HtmxHttpRequest, render_page
 PAGE_SIZE = 50
 MOST_REVERTED = 500
 AUDIT = "annotation.audit_ratings"
-
-
-class CommentForm(forms.Form):
-    """A word in a discussion."""
-
-    text = forms.CharField(max_length=4000)
 
 
 class RuleForm(forms.Form):
@@ -46,7 +38,7 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
     rows = Reflection.objects.select_related("episode__task", "experiment")
     reflection = get_object_or_404(rows.defer("prompt"), pk=reflection_id)
     events = list(_events().filter(reflection=reflection).order_by("-pk"))
-    hidden = _hides_answers(request, reflection)
+    hidden = hides_answers(request, reflection)
     context = {
         "current_section": "reflections",
         "reflection": reflection,
@@ -57,23 +49,11 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
         "events": [] if hidden else event_rows(events, revertable(events)),
         "answers": [] if hidden else _answers(reflection),
         "decision": None if hidden else _decision(reflection),
-        "comments": [] if hidden else reflection.comments.select_related("author"),
+        "comments": [] if hidden else comments.of(reflection),
+        "kind": "reflection",
         "rule": current_rule(),
     }
     return render_page(request, "annotation/history.html", context, partials=["events"])
-
-
-def _hides_answers(request: HttpRequest, reflection: Reflection) -> bool:
-    """An annotator who may still be asked about it in a blind queue sees nobody's answer."""
-    person = person_of(request)
-    if person.has_perm("annotation.view_response"):
-        return False
-    blind = reflection.queue_items.filter(queue__blind=True, queue__closed_at=None)
-    return blind.exclude(pk__in=_answered(person.pk)).exists()
-
-
-def _answered(person_id: int) -> "QuerySet[Response, Any]":
-    return Response.objects.current().filter(person=person_id).values("item")
 
 
 def _answers(reflection: Reflection) -> list[tuple[panels.AnswerRow, bool]]:
@@ -91,27 +71,6 @@ def _events() -> "QuerySet[RatingEvent]":
     return RatingEvent.objects.select_related(
         "person", "response", "adjudication", "rule", "reflection__episode__task"
     ).defer("reflection__text", "reflection__prompt", "reflection__episode__task__payload")
-
-
-@require_POST
-@permission_required("annotation.add_comment", raise_exception=True)
-def comment_add(request: HttpRequest, reflection_id: int) -> HttpResponse:
-    reflection = get_object_or_404(Reflection.objects.only("pk"), pk=reflection_id)
-    form = CommentForm(request.POST)
-    if form.is_valid():
-        text = form.cleaned_data["text"]
-        Comment.objects.create(reflection=reflection, author=person_of(request), text=text)
-    else:
-        messages.error(request, "A comment needs some words, at most 4,000 characters.")
-    return redirect(_back(request, reflection_id))
-
-
-def _back(request: HttpRequest, reflection_id: int) -> Any:  # what redirect takes
-    """The page that the form was on, if it is one of ours."""
-    address = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(address, allowed_hosts=None):
-        return address
-    return redirect("annotation:history", reflection_id)["Location"]
 
 
 @require_GET
