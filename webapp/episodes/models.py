@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -34,6 +35,18 @@ class Episode(models.Model):
     final_answer = models.TextField(blank=True)
     step_count = models.PositiveIntegerField(default=0)
     invalid_count = models.PositiveIntegerField(default=0)
+    repeated_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Steps whose action is the same as the one before"
+    )
+    looped_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Steps that go again through a cycle of steps"
+    )
+    dropped_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Steps whose prompt left old observations out"
+    )
+    reflection_repeats = models.BooleanField(
+        default=False, db_default=False, help_text="Its reflection repeats the one before"
+    )
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(default=0.0, help_text="Time in language model calls")
@@ -51,6 +64,13 @@ class Episode(models.Model):
         indexes = [
             models.Index(fields=["experiment", "-id"], name="episode_newest"),
             models.Index(fields=["task", "experiment", "trial"], name="episode_by_task"),
+            models.Index(fields=["episode_return", "id"], name="episode_by_return"),
+            models.Index(fields=["step_count", "id"], name="episode_by_steps"),
+            models.Index(fields=["id"], name="episode_looped", condition=Q(looped_count__gt=0)),
+            models.Index(fields=["id"], name="episode_dropped", condition=Q(dropped_count__gt=0)),
+            models.Index(
+                fields=["id"], name="episode_repeating", condition=Q(reflection_repeats=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -125,7 +145,60 @@ class Reflection(models.Model):
     written_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["experiment", "-id"], name="reflection_newest")]
+        indexes = [
+            models.Index(fields=["experiment", "-id"], name="reflection_newest"),
+            models.Index(
+                fields=["experiment", "effective_rating", "id"], name="reflection_of_run_by_rating"
+            ),
+            models.Index(fields=["effective_rating", "id"], name="reflection_by_rating"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+class StepTag(models.Model):
+    """A word that people put on a step, to find its like again."""
+
+    episode = models.ForeignKey(Episode, on_delete=models.CASCADE, related_name="step_tags")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["step", "name"], name="tag_once_per_step")]
+        indexes = [models.Index(fields=["name", "-episode"], name="steptag_by_name")]
+
+
+class FailureCount(models.Model):
+    """Rollup: how many episodes of one experiment, task type and trial went wrong, and how.
+
+    Kept in the transaction that records an episode or a reflection; the kinds are those of
+    `webapp.episodes.failures`.
+    """
+
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.CASCADE, related_name="failure_counts"
+    )
+    task_type = models.CharField(max_length=60, blank=True)
+    trial = models.PositiveSmallIntegerField()
+    episodes = models.PositiveIntegerField(default=0)
+    unsolved = models.PositiveIntegerField(default=0)
+    invalid = models.PositiveIntegerField(default=0)
+    repeated = models.PositiveIntegerField(default=0)
+    looped = models.PositiveIntegerField(default=0)
+    step_cap = models.PositiveIntegerField(default=0)
+    context_full = models.PositiveIntegerField(default=0)
+    other_stop = models.PositiveIntegerField(default=0)
+    repeating = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["experiment", "task_type", "trial"], name="failure_count_once"
+            )
+        ]

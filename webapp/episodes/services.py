@@ -10,6 +10,7 @@ from django.utils import timezone
 from retro_core import types
 from retro_core.memory import word_overlap
 from retro_core.ratings import effective_rating, rating
+from webapp.episodes.failures import count_failures, count_repeating, failure_columns
 from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
 from webapp.episodes.records import reflection_columns, step_rows, storable, turns
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
@@ -33,6 +34,7 @@ def record_episode(row: ExperimentTask, episode: types.Episode) -> bool:
             _add_texts(stored, episode)
             _rate_previous(stored)
             _count_curve(stored)
+            count_failures(stored)
             _count_task(row.pk, stored)
         return is_new
 
@@ -53,7 +55,7 @@ def record_reflection(
 ) -> bool:
     """Write the reflection of a recorded episode; False if it has one already."""
     with transaction.atomic():
-        episode = Episode.objects.get(
+        episode = Episode.objects.select_related("task").get(
             experiment=row.experiment_id, task=row.task_id, trial=written.trial
         )
         columns = reflection_columns(written)
@@ -62,6 +64,8 @@ def record_reflection(
             episode=episode, defaults=columns | {"experiment_id": row.experiment_id}
         )
         if is_new:
+            if columns["repeats_previous"]:
+                count_repeating(episode)
             Experiment.objects.filter(pk=row.experiment_id).update(
                 reflections_count=F("reflections_count") + 1,
                 prompt_tokens=F("prompt_tokens") + written.usage.prompt_tokens,
@@ -93,6 +97,7 @@ def _episode_columns(episode: types.Episode) -> dict[str, Any]:
         "completion_tokens": sum(usage.completion_tokens for usage in usages),
         "seconds": sum(usage.seconds for usage in usages),
         "finished_at": timezone.now(),
+        **failure_columns(episode.steps),
     }
 
 
