@@ -1,0 +1,108 @@
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from webapp.keyset import whole_number
+from webapp.render import HtmxHttpRequest, render_page
+from webapp.search import hits
+from webapp.search.forms import OUTCOMES, SearchForm
+from webapp.search.rows import found_rows
+from webapp.search.scopes import SCOPES
+from webapp.search.words import Words, parse
+
+PAGE_SIZE = 20
+
+
+@require_GET
+@permission_required("episodes.view_step", raise_exception=True)
+def search(request: HtmxHttpRequest) -> HttpResponse:
+    asked = SearchForm(request.GET).asked()
+    words = parse(asked["q"])
+    context = {
+        "current_section": "search",
+        "asked": asked,
+        "scopes": _scope_links(asked),
+        "orders": [(name, _address(asked, order=name)) for name in ("newest", "best")],
+        "filters": _chosen(asked),
+        "only_exclusions": bool(words.terms) and not words.says_something,
+    }
+    if words.says_something:
+        try:
+            with hits.bounded():
+                context |= _found(request, asked, words)
+        except hits.TooBroad:
+            context["too_broad"] = True
+    return render_page(request, "search/search.html", context, partials=["found"])
+
+
+def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dict[str, Any]:
+    scope = SCOPES[asked["scope"]]
+    match = hits.match_of(scope, words, asked)
+    ids, pages = _page(request, asked, match)
+    spread = hits.facets(match) if not pages["newer"] else None
+    return {
+        "rows": found_rows(scope, ids, words.pattern()),
+        "page": pages,
+        "facets": _facet_links(asked, spread) if spread else [],
+        "total": spread.total if spread else None,
+        "is_capped": spread.is_capped if spread else False,
+        "looked_at": hits.NEWEST_LOOKED_AT,
+    }
+
+
+def _page(
+    request: HtmxHttpRequest, asked: dict[str, Any], match: hits.Match
+) -> tuple[list[int], dict[str, str]]:
+    """Ids of the page that is asked for, and the addresses of its neighbours."""
+    if asked["order"] == "best":
+        skip = min(whole_number(request.GET.get("skip")) or 0, hits.NEWEST_LOOKED_AT)
+        ids = hits.best_ids(match, skip=skip, limit=PAGE_SIZE + 1)
+        back = _address(asked, skip=max(skip - PAGE_SIZE, 0)) if skip else ""
+        on = _address(asked, skip=skip + PAGE_SIZE) if len(ids) > PAGE_SIZE else ""
+        return ids[:PAGE_SIZE], {"newer": back, "older": on}
+    before, after = (whole_number(request.GET.get(name)) for name in ("before", "after"))
+    ids = hits.newest_ids(match, before=before, after=after, limit=PAGE_SIZE + 1)
+    more, ids = len(ids) > PAGE_SIZE, ids[:PAGE_SIZE]
+    if after is not None:
+        ids = ids[::-1]
+    has_newer = more if after is not None else before is not None
+    has_older = after is not None or more
+    newer = _address(asked, after=ids[0]) if ids and has_newer else ""
+    older = _address(asked, before=ids[-1]) if ids and has_older else ""
+    return ids, {"newer": newer, "older": older}
+
+
+def _address(asked: dict[str, Any], **changed: object) -> str:
+    values = {name: value for name, value in {**asked, **changed}.items() if value != ""}
+    return f"?{urlencode(values)}"
+
+
+def _scope_links(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(s.name, s.label, _address(asked, scope=s.name)) for s in SCOPES.values()]
+
+
+def _chosen(asked: dict[str, Any]) -> list[tuple[str, object, str, str]]:
+    """The filters in force: name, value, words, and the address that lifts it."""
+    used = [(name, asked[name]) for name in hits.FILTERS if name in asked]
+    return [
+        (name, value, str(OUTCOMES.get(value, value)), _address({**asked, name: ""}))
+        for name, value in used
+    ]
+
+
+def _facet_links(
+    asked: dict[str, Any], spread: hits.Facets
+) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """Filters that would still narrow, by name, each value with its count and address."""
+    groups = []
+    for name, values in spread.counts.items():
+        if name not in asked and values:
+            links = [
+                (OUTCOMES.get(text, text), number, _address(asked, **{name: value}))
+                for value, text, number in values
+            ]
+            groups.append((name, links))
+    return groups
