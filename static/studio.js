@@ -41,12 +41,22 @@ function isTyping(target) {
   return target.closest("input, textarea, select, dialog[open], [contenteditable]") !== null;
 }
 
+// The page's own search box comes before the one of the rail; on a phone the rail has none.
+function focusSearch(event) {
+  const boxes = [...document.querySelectorAll("main .search-form input[type=search], [data-search]")];
+  const box = boxes.find((one) => one.offsetParent);
+  if (!box) return;
+  event.preventDefault();
+  box.select();
+}
+
 const GO = { e: "/experiments/", t: "/task-sets/", r: "/reflections/", n: "/annotation/" };
 let afterG = false;
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === "?") return document.getElementById("keys")?.showModal();
+  if (event.key === "/") return focusSearch(event);
   if (afterG && GO[event.key]) location.href = GO[event.key];
   afterG = event.key === "g";
 }

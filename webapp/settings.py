@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "webapp.notifications",
     "webapp.adapters",
     "webapp.training",
+    "webapp.search",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications/", include("webapp.notifications.urls")),
     path("training/", include("webapp.training.urls")),
     path("adapters/", include("webapp.adapters.urls")),
+    path("search/", include("webapp.search.urls")),
 ]
