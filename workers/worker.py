@@ -6,6 +6,7 @@ from contextlib import suppress
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from workers.asked_upkeep import take_up_asked_work
 from workers.episodes import STOP_SIGNAL
 from workers.lifeline import LifelineWorker
 from workers.upkeep import UPKEEP_SECONDS, take_up_lost_work
@@ -28,6 +29,7 @@ class EpisodesWorker(LifelineWorker):
         super().run_maintenance_tasks()
         try:
             take_up_lost_work()
+            take_up_asked_work()
         except (DatabaseError, InterfaceError) as error:
             self.log.warning("Upkeep must wait, the database is away: %s", error)
         finally:

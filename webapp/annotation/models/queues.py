@@ -42,6 +42,14 @@ class Queue(models.Model):
     shows_automatic = models.BooleanField(
         default=True, help_text="The automatic rating is offered before the first answer"
     )
+    scored_by = models.ForeignKey(
+        "adapters.Adapter",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The reward model whose score is offered as a suggestion",
+    )
     deadline = models.DateField(null=True, blank=True)
     people: "models.ManyToManyField[User, models.Model]" = models.ManyToManyField(
         settings.AUTH_USER_MODEL, blank=True, related_name="named_queues"
@@ -117,10 +125,18 @@ class QueueItem(models.Model):
         ZERO = "zero", "rated zero"
         DISPUTED = "disputed", "people disagree"
         CONTROL = "control", "random control"
+        MODEL = "model", "reward model disagrees"
+        UNCERTAIN = "uncertain", "reward model is uncertain"
+        REPLAYED = "replayed", "counterfactual disagrees"
+        GOLD = "gold", "gold"
+        AGAIN = "again", "asked again"
 
     queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="items")
     reflection = models.ForeignKey(Reflection, on_delete=models.PROTECT, related_name="queue_items")
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.FILTER)
+    copy = models.PositiveSmallIntegerField(
+        default=0, help_text="1 for an item asked again, to see whether people repeat themselves"
+    )
     priority = models.SmallIntegerField(default=0, help_text="Higher is handed out first")
 
     objects = QueueItemQuerySet.as_manager()
@@ -128,7 +144,7 @@ class QueueItem(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["queue", "reflection"], name="reflection_once_per_queue"
+                fields=["queue", "reflection", "copy"], name="reflection_once_per_queue"
             )
         ]
 

@@ -10,12 +10,16 @@ from webapp.episodes.models import Reflection
 class RatingRule(models.Model):
     """A version of the rule: adjudicated, else the agreed value of people, else automatic.
 
-    People agree when at least `least_responses` gave a value and all lie within `tolerance`.
+    People agree when at least `least_responses` gave a value and all lie within `tolerance`; their
+    value is the mean, weighed by confidence where the rule says so.
     """
 
     version = models.PositiveIntegerField(unique=True)
     least_responses = models.PositiveSmallIntegerField(default=1)
     tolerance = models.FloatField(default=0.0, help_text="In episode return")
+    weighs_confidence = models.BooleanField(
+        default=False, help_text="Low 1, medium or unsaid 2, high 3; else all count the same"
+    )
     why = models.TextField(blank=True)
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
     made_at = models.DateTimeField(auto_now_add=True)

@@ -16,6 +16,7 @@ RATING_SOURCES = [
     ("effective", "Effective: what people decided, else the automatic rating"),
     ("automatic", "Automatic only: the change in return"),
     ("human", "Only reflections that people rated"),
+    ("counterfactual", "Only those rated by counterfactual replays, with that rating"),
 ]
 REPEATS = [
     ("exact", "Leave out equal texts to equal prompts"),
@@ -24,10 +25,9 @@ REPEATS = [
 ]
 
 
-class SnapshotForm(forms.Form):
+class QueryForm(forms.Form):
     """Nothing chosen in a list means all of it."""
 
-    name = forms.CharField(max_length=120, help_text="Unique; shown wherever it is trained on.")
     environments = forms.MultipleChoiceField(required=False)
     experiments = forms.ModelMultipleChoiceField(
         Experiment.objects.none(), required=False, help_text="Hold Ctrl to choose several."
@@ -65,12 +65,6 @@ class SnapshotForm(forms.Form):
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(value, value) for value in sorted(set(values.distinct()))]
 
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if Snapshot.objects.filter(name=name).exists():
-            raise forms.ValidationError("There is a snapshot of this name already.")
-        return name
-
     def query(self) -> BufferQuery:
         """The query that the valid form describes."""
         values = self.cleaned_data
@@ -84,6 +78,19 @@ class SnapshotForm(forms.Form):
             validation_share=values["validation_share"],
             seed=values["seed"],
         )
+
+
+class SnapshotForm(QueryForm):
+    """The query and the snapshot's name."""
+
+    name = forms.CharField(max_length=120, help_text="Unique; shown wherever it is trained on.")
+    field_order = ("name",)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Snapshot.objects.filter(name=name).exists():
+            raise forms.ValidationError("There is a snapshot of this name already.")
+        return name
 
     def save(self, owner: User) -> Snapshot | None:
         """Freeze what the query finds; None with an error if that is nothing."""

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from webapp.episodes.models import Reflection
 from webapp.training.models import SnapshotItem
 
-RatingSource = Literal["effective", "automatic", "human"]
+RatingSource = Literal["effective", "automatic", "human", "counterfactual"]
 Repeats = Literal["keep", "exact", "near"]
 RATING_COLUMNS: dict[str, str] = {
     "effective": "effective_rating",
     "automatic": "automatic_rating",
     "human": "human_rating",
+    "counterfactual": "counterfactual__mean",
 }
 CHUNK = 2000
 
@@ -64,13 +65,14 @@ def items_of(query: BufferQuery) -> Iterator[SnapshotItem]:
     column = RATING_COLUMNS[query.rating_source]
     rows = rated_reflections(query).select_related("episode__task", "experiment")
     rows = rows.defer("episode__task__payload", "episode__task__goal", "experiment__config")
+    rows = rows.annotate(chosen_rating=F(column))
     seen: set[tuple[str, str, str]] = set()
     for row in rows.iterator(CHUNK):
         key = (row.experiment.environment, row.prompt, row.text)
         if query.repeats != "keep" and key in seen:
             continue
         seen.add(key)
-        yield _item(row, getattr(row, column))
+        yield _item(row, row.chosen_rating)
 
 
 def _item(row: Reflection, rating: float) -> SnapshotItem:
