@@ -115,6 +115,24 @@ def bootstrap_means(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far the rows of a table lie apart in one column; `deviation` is the sample's."""
+
+    deviation: float
+    least: float
+    most: float
+
+
+def column_spreads(table: Floats) -> list[Spread]:
+    """Standard deviation, least and most of every column. Shape: table (rows, columns)."""
+    if not table.size:
+        return []
+    deviations = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(table.shape[1])
+    ends = zip(deviations, table.min(axis=0), table.max(axis=0), strict=True)
+    return [Spread(float(one), float(least), float(most)) for one, least, most in ends]
+
+
 def area_under_curve(values: Sequence[float]) -> float:
     """Mean of the curve over its trials: 1.0 if every task is solved at once, 0.0 if none is."""
     if not values:
@@ -139,6 +157,41 @@ def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> McNemar:
     discordant = only_first + only_second
     tail = sum(comb(discordant, k) for k in range(min(only_first, only_second) + 1))
     return McNemar(only_first, only_second, min(1.0, 2 * tail / 2**discordant))
+
+
+def cohens_g(only_first: int, only_second: int) -> float | None:
+    """Effect size of McNemar's test: how far the share that favours the second is from one half.
+
+    None where no task tells the two apart.
+    """
+    discordant = only_first + only_second
+    return only_second / discordant - 0.5 if discordant else None
+
+
+def flip_difference(
+    only_first: int, only_second: int, tasks: int, *, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Share solved by the second minus that of the first, from counts of tasks alone.
+
+    The paired bootstrap over tasks: a draw of tasks is a multinomial draw of the three kinds.
+    """
+    if not tasks:
+        raise InvalidInput("A comparison needs at least one shared task.")
+    kinds = np.array([only_first, only_second, tasks - only_first - only_second])
+    draws = np.random.default_rng(seed).multinomial(tasks, kinds / tasks, size=resamples)
+    low, high = np.percentile((draws[:, 1] - draws[:, 0]) / tasks, [2.5, 97.5])
+    return Interval((only_second - only_first) / tasks, float(low), float(high))
+
+
+def standardised_difference(
+    first: Mapping[str, float], second: Mapping[str, float]
+) -> float | None:
+    """Cohen's d for pairs: mean difference over its standard deviation; None if that is 0."""
+    shared = sorted(first.keys() & second.keys())
+    differences = np.array([second[task] - first[task] for task in shared], dtype=np.float64)
+    if len(differences) < 2 or not differences.std(ddof=1):
+        return None
+    return float(differences.mean() / differences.std(ddof=1))
 
 
 def paired_difference(

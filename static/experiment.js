@@ -1,38 +1,11 @@
-// The experiment page: draws the figures in the theme's colours, moves through the matrix by keys.
-const probe = document.createElement("i");
-probe.hidden = true;
-document.body.append(probe);
-
-function tokenColour(value) {
-  if (typeof value !== "string" || !value.startsWith("var(")) return value;
-  probe.style.color = value;
-  return getComputedStyle(probe).color;
-}
-
-function coloured(value) {
-  if (Array.isArray(value)) return value.map(coloured);
-  if (value === null || typeof value !== "object") return tokenColour(value);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, coloured(inner)]));
-}
-
-function drawFigures() {
-  const source = document.getElementById("figures");
-  if (!source || !window.Plotly) return;
-  const figures = JSON.parse(source.textContent);
-  document.querySelectorAll("[data-figure]").forEach((place) => {
-    const { data, layout } = coloured(figures[place.dataset.figure]);
-    layout.font.family = getComputedStyle(document.body).fontFamily;
-    Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
-  });
-}
-
-// Arrow keys: left and right within a task, up and down between tasks; one cell is in the tab order.
+// The experiment page: arrow keys through the matrix, left and right within a task, up and down between tasks.
 function strips() {
   return [...document.querySelectorAll("[data-matrix] .strip")].map((strip) => [
     ...strip.querySelectorAll("a.cell"),
   ]);
 }
 
+// One cell is in the tab order.
 function setTabStops() {
   const cells = strips().flat();
   const current = cells.find((cell) => cell === document.activeElement) || cells[0];
@@ -52,14 +25,8 @@ function onMatrixKey(event) {
   setTabStops();
 }
 
-// The figures may come late: the library is large, and nothing else waits for it.
-drawFigures();
-document.querySelector("script[data-plotly]").addEventListener("load", drawFigures);
 setTabStops();
 document.addEventListener("keydown", onMatrixKey);
-document.addEventListener("theme-changed", drawFigures);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawFigures);
 document.body.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "curve") drawFigures();
   if (event.target.id === "matrix") setTabStops();
 });

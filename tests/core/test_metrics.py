@@ -10,8 +10,12 @@ from retro_core.errors import InvalidInput
 from retro_core.memory import word_overlap
 from retro_core.metrics import (
     Outcome,
+    Spread,
     area_under_curve,
     bootstrap_means,
+    cohens_g,
+    column_spreads,
+    flip_difference,
     holm,
     learning_curve,
     mcnemar,
@@ -19,6 +23,7 @@ from retro_core.metrics import (
     paired_p_value,
     repeat_share,
     return_by_trial,
+    standardised_difference,
     success_by_trial,
 )
 
@@ -179,3 +184,44 @@ def test_the_recorded_runs_give_the_published_curves(name: str, percent: list[fl
     curve = learning_curve(published(name), resamples=100)
 
     assert [round(100 * point.success.value, 2) for point in curve] == percent
+
+
+def test_spreads_are_of_the_sample_with_the_ends() -> None:
+    table = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 1.0]])
+
+    first, second = column_spreads(table)
+
+    assert (first.deviation, first.least, first.most) == (0.5, 0.0, 1.0)
+    assert (second.deviation, second.least, second.most) == (0.0, 1.0, 1.0)
+
+
+def test_one_row_has_no_deviation_and_no_rows_have_no_spread() -> None:
+    assert column_spreads(np.array([[0.25]])) == [Spread(0.0, 0.25, 0.25)]
+    assert column_spreads(np.zeros((0, 0))) == []
+
+
+def test_cohens_g_is_the_share_of_the_second_beyond_one_half() -> None:
+    assert cohens_g(1, 3) == 0.25
+    assert cohens_g(0, 0) is None
+
+
+def test_the_difference_from_counts_is_the_one_from_tasks() -> None:
+    first = {str(task): task < 3 for task in range(10)}  # 3 solved
+    second = {str(task): 2 <= task < 8 for task in range(10)}  # 6 solved, 1 in common
+
+    counted = flip_difference(2, 5, 10)
+    listed = paired_difference(
+        {task: float(won) for task, won in first.items()},
+        {task: float(won) for task, won in second.items()},
+    )
+
+    assert counted.value == listed.value == pytest.approx(0.3)
+    assert counted.low == pytest.approx(listed.low, abs=0.11)  # one task is 0.1
+    assert counted.high == pytest.approx(listed.high, abs=0.11)
+
+
+def test_the_standardised_difference_is_of_the_pairs() -> None:
+    first = {"a": 0.0, "b": 0.0, "c": 0.0}
+
+    assert standardised_difference(first, {"a": 0.0, "b": 0.5, "c": 1.0}) == 1.0  # 0.5 / 0.5
+    assert standardised_difference(first, first) is None

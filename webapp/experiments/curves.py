@@ -1,9 +1,12 @@
-"""The learning curve of one experiment, from its recorded outcomes."""
+"""Learning curves from recorded outcomes, of one experiment or of several at once."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from retro_core.metrics import Interval, Outcome, learning_curve
+from retro_core.metrics import Interval, Outcome, area_under_curve, learning_curve
+from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
 
 PERCENT_DECIMALS = 2
@@ -34,6 +37,11 @@ class CurveTrial:
 
 def curve(experiment: Experiment) -> list[CurveTrial]:
     """The points up to the last trial played, over the tasks that were played."""
+    return curve_of(outcomes(experiment))
+
+
+def curve_of(recorded: Sequence[Outcome]) -> list[CurveTrial]:
+    """The points of outcomes that were read already."""
     return [
         CurveTrial(
             trial=point.trial,
@@ -41,19 +49,34 @@ def curve(experiment: Experiment) -> list[CurveTrial]:
             success=_estimate(point.success, point.tasks),
             episode_return=_estimate(point.mean_return, point.tasks),
         )
-        for point in learning_curve(outcomes(experiment), seed=0)
+        for point in learning_curve(recorded, seed=0)
     ]
 
 
 def outcomes(experiment: Experiment) -> list[Outcome]:
-    """What every recorded episode came to; a covering index answers alone."""
-    rows = experiment.episodes.order_by("task_id", "trial").values_list(
-        "task_id", "trial", "success", "episode_return"
+    """What every recorded episode of an experiment came to."""
+    return outcomes_of([experiment.pk]).get(experiment.pk, [])
+
+
+def outcomes_of(experiment_ids: Iterable[int]) -> dict[int, list[Outcome]]:
+    """What every recorded episode came to, by experiment; a covering index answers alone."""
+    rows = (
+        Episode.objects.filter(experiment__in=list(experiment_ids))
+        .order_by("experiment_id", "task_id", "trial")
+        .values_list("experiment_id", "task_id", "trial", "success", "episode_return")
     )
-    return [
-        Outcome(str(task_id), trial, success, episode_return)
-        for task_id, trial, success, episode_return in rows
-    ]
+    found: dict[int, list[Outcome]] = defaultdict(list)
+    for experiment_id, task_id, trial, success, episode_return in rows:
+        found[experiment_id].append(Outcome(str(task_id), trial, success, episode_return))
+    return dict(found)
+
+
+def areas(points: Sequence[CurveTrial]) -> tuple[float, float] | None:
+    """Area under success and under mean return: their means over the trials."""
+    if not points:
+        return None
+    success = area_under_curve([point.success.mean for point in points])
+    return success, area_under_curve([point.episode_return.mean for point in points])
 
 
 def curve_as_json(experiment: Experiment) -> dict[str, Any]:
@@ -68,6 +91,21 @@ def curve_as_json(experiment: Experiment) -> dict[str, Any]:
         "mean_return": [round(p.episode_return.mean, 4) for p in points],
         "points": [asdict(point) for point in points],
     }
+
+
+def solved_by(recorded: Iterable[Outcome], trial: int) -> dict[str, bool]:
+    """Whether each task was solved in any trial up to this one."""
+    solved: dict[str, bool] = {}
+    for one in recorded:
+        if one.trial <= trial:
+            solved[one.task_id] = solved.get(one.task_id, False) or one.success
+    return solved
+
+
+def returns_by(recorded: Iterable[Outcome], trial: int) -> Mapping[str, float]:
+    """Return of each task's latest trial up to this one."""
+    in_order = sorted(recorded, key=lambda one: one.trial)
+    return {one.task_id: one.episode_return for one in in_order if one.trial <= trial}
 
 
 def _estimate(interval: Interval, tasks: int) -> Estimate:

@@ -1,0 +1,40 @@
+"""The colours, dashes and markers of drawn series: one order for every chart.
+
+The colours themselves are stylesheet tokens. Dash and marker say the same again, so that no
+reader needs to tell colours apart.
+"""
+
+SERIES = 8
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
+MARKERS = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "triangle-down",
+    "star",
+    "hexagon",
+    "cross",
+)
+
+
+def colour(number: int) -> str:
+    """The token of series 1, 2, ...; after the last one it starts again."""
+    return f"var(--series-{_place(number) + 1})"
+
+
+def band(number: int) -> str:
+    """The same colour for an area."""
+    return f"var(--band-{_place(number) + 1})"
+
+
+def dash(number: int) -> str:
+    return DASHES[_place(number)]
+
+
+def marker(number: int) -> str:
+    return MARKERS[_place(number)]
+
+
+def _place(number: int) -> int:
+    return (number - 1) % SERIES
