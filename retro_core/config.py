@@ -15,6 +15,7 @@ Returns = Literal["environment", "success", "score"]
 TemperatureSchedule = Literal["fixed", "adaptive"]
 ChoiceStyle = Literal["enum", "object", "none"]
 ChoiceNormalisation = Literal["", "sum", "mean"]
+PageStoreName = Literal["task", "wikipedia", "corpus"]
 ReflectionFormat = Literal["free", "structured"]
 ReflectionProtocol = Literal["tgi", "openai"]
 ChatTemplate = Literal["chatml", "llama3", "none"]
@@ -132,12 +133,29 @@ class ReflectionConfig(SettingsRecord):
     top_p: float = setting(0.95, "Nucleus share. Own.", at_least=0.01, at_most=1.0)
     best_of_n: int = setting(
         1,
-        "Candidates ranked by the reward model; 1 takes the only one. Own.",
+        "Candidates ranked by the reward model; 1 takes the only one. Method retroformer. Own.",
         at_least=1,
         at_most=64,
     )
+    reward_model: str = setting(
+        "", "Reward model that ranks the candidates, by its name in the registry."
+    )
     chat_template: ChatTemplate = setting(
         "chatml", "Wraps the prompt for a server that takes plain text (TGI)."
+    )
+
+
+@dataclass(frozen=True)
+class PagesConfig(SettingsRecord):
+    """Where pages come from in HotPotQA; other worlds have none."""
+
+    store: PageStoreName = setting(
+        "task",
+        "HotPotQA only: what each task brings, live Wikipedia, or a corpus folder."
+        " The paper and Reflexion search Wikipedia.",
+    )
+    corpus: str = setting(
+        "", "Name of the corpus folder below data/corpora: *.jsonl with title and text."
     )
 
 
@@ -188,6 +206,7 @@ class ExperimentConfig(SettingsRecord):
     episode: EpisodeConfig = setting(EpisodeConfig(), "One episode.")
     actor: ActorConfig = setting(ActorConfig(), "The actor.")
     reflection: ReflectionConfig = setting(ReflectionConfig(), "The reflector.")
+    pages: PagesConfig = setting(PagesConfig(), "The page store of questions.")
 
 
 # What each method adds to the actor's prompt from trial 2 on, and whether trials differ in seed.
@@ -214,10 +233,18 @@ def _paper(max_steps: int, returns: Returns) -> ExperimentConfig:
     return replace(_PAPER, episode=episode)
 
 
+def _embedded_elsewhere(max_steps: int) -> ExperimentConfig:
+    """The plain small model needs worked examples: no adapter was tuned for these worlds."""
+    episode = EpisodeConfig(max_steps=max_steps, examples=2)
+    return ExperimentConfig(trials=3, episode=episode, actor=ActorConfig(temperature=0.5))
+
+
 PRESETS: dict[str, ExperimentConfig] = {
     "embedded": ExperimentConfig(
         trials=3, episode=EpisodeConfig(max_steps=30), actor=ActorConfig(temperature=0.5)
     ),
+    "embedded_hotpotqa": _embedded_elsewhere(max_steps=6),
+    "embedded_webshop": _embedded_elsewhere(max_steps=15),
     "paper_alfworld": _paper(49, "success"),
     "paper_hotpotqa": _paper(6, "score"),
     "paper_webshop": _paper(15, "environment"),

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "webapp.tasks",
     "webapp.experiments",
     "webapp.episodes",
+    "webapp.worlds",
     "webapp.annotation",
     "webapp.notifications",
     "webapp.adapters",

@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.accounts.urls")),
     path("experiments/", include("webapp.experiments.urls")),
     path("episodes/", include("webapp.episodes.urls")),
+    path("worlds/", include("webapp.worlds.urls")),
     path("task-sets/", include("webapp.tasks.urls")),
     path("reflections/", include("webapp.episodes.reflection_urls")),
     path("annotation/", include("webapp.annotation.urls")),
@@ -13,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/", include("webapp.training.urls")),
     path("adapters/", include("webapp.adapters.urls")),
     path("search/", include("webapp.search.urls")),
+    path("reports/", include("webapp.reports.urls")),
 ]

@@ -13,10 +13,13 @@ from retro_core.llm.chat import ChatClient
 from retro_core.llm.tgi import TgiClient
 from retro_core.prompts.texts import PromptSet, load_prompts
 from retro_core.reflectors.base import Reflector
+from retro_core.reflectors.best_of_n import BestOfN
 from retro_core.reflectors.chat import ChatReflector
 from retro_core.reflectors.tgi import TgiReflector
 from webapp.experiments.models import Experiment
-from webapp.experiments.services import config_of
+from webapp.experiments.services import config_of, default_actor
+from webapp.worlds.services.making import env_factory
+from workers.scoring import ScoringChild, reward_model
 
 # About a minute of insisting: a server that is being restarted must not pause the experiment.
 # A slow answer is worth waiting for: asking again starts the generation anew.
@@ -32,6 +35,12 @@ class Parts:
     reflector: Reflector | None
     config: ExperimentConfig
     prompts: PromptSet
+    scorer: ScoringChild | None = None
+
+    def close(self) -> None:
+        """End what was started for these parts alone."""
+        if self.scorer is not None:
+            self.scorer.close()
 
 
 def build(experiment: Experiment) -> Parts:
@@ -41,14 +50,25 @@ def build(experiment: Experiment) -> Parts:
     prompts = load_prompts(spec.prompt_folder)
     actor = ChatActor(_actor_client(experiment, config.actor), config.actor, prompts)
     reflector = _reflector(experiment, config) if config.method in WRITES_REFLECTIONS else None
-    return Parts(spec.create, actor, reflector, config, prompts)
+    create_env = env_factory(experiment.environment, config)
+    scorer = _scorer(config)
+    if reflector is not None and scorer is not None:
+        reflector = BestOfN(reflector, scorer, config.reflection.best_of_n)
+    return Parts(create_env, actor, reflector, config, prompts, scorer)
+
+
+def _scorer(config: ExperimentConfig) -> ScoringChild | None:
+    """What ranks the candidates of best of N; None where there is but one."""
+    if config.method != "retroformer" or config.reflection.best_of_n == 1:
+        return None
+    return reward_model(config.reflection.reward_model)
 
 
 def _actor_client(experiment: Experiment, config: ActorConfig) -> ChatClient:
     chosen = config.choice_normalisation
     return ChatClient(
         settings.ACTOR_BASE_URL,
-        experiment.actor_model or settings.ACTOR_MODEL,
+        experiment.actor_model or default_actor(experiment.environment),
         api_key=settings.OPENAI_API_KEY,
         config=ENDPOINT,
         extra={"choice_normalisation": chosen} if chosen else None,

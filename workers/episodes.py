@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 
 from retro_core.errors import InvalidInput
@@ -28,7 +28,7 @@ def play_experiment(experiment_id: int) -> None:
         return
     invite(experiment_id)
     crew = Crew(experiment, parts)
-    with stopped_by_signal(crew.leave):
+    with closing(parts), stopped_by_signal(crew.leave):
         crew.play()
     if not insist(lambda: Experiment.objects.finish_played(experiment_id)):
         invite(experiment_id)

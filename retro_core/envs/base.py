@@ -1,6 +1,6 @@
 """The text environment protocol, with gymnasium's semantics, and the registry of environments."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -48,13 +48,19 @@ class Env(Protocol):
         """Act. Nonsense is answered by an observation, never by an error."""
 
 
+def nothing_missing() -> str:
+    """This machine has all that the environment needs."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class EnvSpec:
     """What is known of an environment without starting it.
 
     `create` makes a fresh Env. `generate(count, split, seed)` makes tasks of the project's own.
     `prompt_folder` names the folder below retro_core/prompts with the actor's instructions and
-    worked examples.
+    worked examples. `action_forms` are the forms that an action can take, for people to read.
+    `missing()` says what this machine lacks to play it, and is empty where nothing is.
     """
 
     name: str
@@ -69,6 +75,8 @@ class EnvSpec:
     success_meaning: str
     licence: str = ""
     task_types: tuple[str, ...] = field(default=())
+    action_forms: tuple[str, ...] = field(default=())
+    missing: Callable[[], str] = nothing_missing
 
 
 class EnvFactory(Protocol):

@@ -54,6 +54,11 @@ class Places:
         return self.data / "training"
 
     @property
+    def corpora(self) -> Path:
+        """Folders of pages (*.jsonl with title and text) for questions."""
+        return self.data / "corpora"
+
+    @property
     def lock(self) -> Path:
         """Held by the one supervisor of this data folder."""
         return self.data / "up.lock"

@@ -11,11 +11,18 @@ from django.db import transaction
 from retro_core.config import PRESETS, ExperimentConfig
 from retro_core.envs.base import registered
 from retro_core.errors import InvalidInput
+from webapp.adapters.models import Adapter
 from webapp.experiments.models import Experiment
-from webapp.experiments.services import create_experiment
+from webapp.experiments.services import (
+    EMBEDDED_MODEL,
+    HOUSEHOLD,
+    HOUSEHOLD_WORLD,
+    create_experiment,
+)
 from webapp.experiments.setting_fields import SettingField, flat, nested, setting_fields
 from webapp.tasks.models import TaskSet
-from webapp.tasks.services import generate_task_set
+from webapp.tasks.services import generated_set
+from webapp.worlds.services.making import corpus_folder
 
 MOST_TASKS = 1000
 METHODS = {
@@ -64,9 +71,7 @@ class ExperimentForm(forms.Form):
     seed = forms.IntegerField(
         min_value=0, max_value=2**31 - 1, help_text="Repeats the experiment exactly."
     )
-    actor_model = forms.CharField(
-        max_length=120, required=False, help_text="As the actor's endpoint knows it."
-    )
+    actor_model = forms.CharField(max_length=120, required=False, label="Actor model")
     adapter = forms.CharField(
         max_length=120, required=False, help_text="Of the reflector. Empty: the base model."
     )
@@ -85,6 +90,7 @@ class ExperimentForm(forms.Form):
         split = self.fields["split"]
         assert isinstance(split, forms.ChoiceField)
         split.choices = split_choices()
+        self.fields["actor_model"].help_text = actor_help()
 
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
@@ -113,7 +119,28 @@ class ExperimentForm(forms.Form):
             for name in ("split", "count", "task_seed"):
                 if values.get(name) in (None, ""):
                     self._complain(name, "Needed to make new tasks.")
+        self._check_best_of_n(values)
+        self._check_pages(values)
         return values
+
+    def _check_best_of_n(self, values: dict[str, Any]) -> None:
+        """Candidates can be ranked by a trained reward model only."""
+        several = (values.get("reflection__best_of_n") or 1) > 1
+        if values.get("method") != "retroformer" or not several:
+            return
+        known = Adapter.objects.filter(kind=Adapter.Kind.REWARD_MODEL)
+        if not known.filter(name=values.get("reflection__reward_model")).exists():
+            names = ", ".join(known.values_list("name", flat=True)[:10]) or "none yet"
+            self._complain("reflection__reward_model", f"Best of N needs one. There are: {names}.")
+
+    def _check_pages(self, values: dict[str, Any]) -> None:
+        """A corpus folder must be one of this installation."""
+        if values.get("pages__store") != "corpus":
+            return
+        try:
+            corpus_folder(values.get("pages__corpus") or "")
+        except InvalidInput as error:
+            self._complain("pages__corpus", str(error))
 
     def _complain(self, name: str, words: str) -> None:
         if name not in self.errors:
@@ -148,27 +175,38 @@ class ExperimentForm(forms.Form):
             chosen: TaskSet = values["task_set"]
             return chosen
         environment, split = values["split"].split(":", 1)
-        count, seed = values["count"], values["task_seed"]
-        name = f"{environment} {split}, {count} tasks, seed {seed}"
-        made_before = TaskSet.objects.filter(name=name).first()
-        return made_before or generate_task_set(
-            environment=environment, split=split, count=count, seed=seed, name=name
-        )
+        return generated_set(environment, split, values["count"], values["task_seed"])
 
 
 def split_choices() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every environment's splits, grouped by environment."""
+    """The splits of every environment that can be played here, grouped by environment."""
     return [
         (spec.title, [(f"{name}:{split}", f"{spec.title}, {split}") for split in spec.splits])
         for name, spec in registered().items()
+        if not spec.missing()
     ]
 
 
-def fresh_values() -> dict[str, Any]:
-    """Defaults that play well on the embedded models."""
-    first = TaskSet.objects.order_by("-pk").first()
-    return flat(PRESETS["embedded"]) | {
-        "actor_model": settings.ACTOR_MODEL,
-        "task_set": first,
-        "tasks_from": "existing" if first else "generate",
+def actor_help() -> str:
+    """What an empty field means, and what to expect of it."""
+    if settings.ACTOR_MODEL != HOUSEHOLD:
+        return f"As the actor's endpoint knows it. Empty: {settings.ACTOR_MODEL}."
+    return (
+        f"Empty: the adapter {HOUSEHOLD} in household games, the plain {EMBEDDED_MODEL} in every"
+        " other world. It was tuned for no other: expect next to nothing solved there, and set"
+        " ACTOR_BASE_URL and ACTOR_MODEL to measure with a larger model."
+    )
+
+
+def fresh_values(world: str = "") -> dict[str, Any]:
+    """Defaults that play well on the embedded models, for one world or that of the newest tasks."""
+    task_sets = TaskSet.objects.order_by("-pk")
+    newest = (task_sets.filter(environment=world) if world else task_sets).first()
+    environment = world or (newest.environment if newest else HOUSEHOLD_WORLD)
+    values = flat(PRESETS.get(f"embedded_{environment}", PRESETS["embedded"])) | {
+        "actor_model": "",
+        "task_set": newest,
+        "tasks_from": "existing" if newest else "generate",
     }
+    spec = registered().get(environment)
+    return values | {"split": f"{environment}:{spec.splits[0]}"} if spec else values

@@ -22,6 +22,8 @@ from webapp.tasks.services import generate_task_set
 
 Status = Experiment.Status
 ROW_BATCH = 1000
+HOUSEHOLD, HOUSEHOLD_WORLD = "household", "alfworld"
+EMBEDDED_MODEL = "smollm2-135m-instruct"
 SAMPLE_TASK_SET = "Twelve unseen household games"
 SAMPLE_METHODS: tuple[Method, ...] = ("reflexion", "resample")
 
@@ -41,7 +43,7 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
 ) -> Experiment:
     """Store a draft with a row for each task. Raises InvalidInput.
 
-    An empty `actor_model` is the one of the settings; an empty `adapter` is the base reflector.
+    An empty `actor_model` is the world's own; an empty `adapter` is the base reflector.
     `reflector_model` is needed only where reflections are asked for over the OpenAI protocol.
     """
     if Experiment.objects.filter(name=name).exists():
@@ -57,7 +59,7 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
         task_set=task_set,
         environment=task_set.environment,
         method=config.method,
-        actor_model=actor_model or settings.ACTOR_MODEL,
+        actor_model=actor_model or default_actor(task_set.environment),
         reflector_model=reflector_model if reflects else "",
         adapter=adapter if reflects else "",
         trials=config.trials,
@@ -69,6 +71,15 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     )
     add_tasks(experiment, task_ids)
     return experiment
+
+
+def default_actor(environment: str) -> str:
+    """The actor where none is named: the one of the settings.
+
+    The shipped `household` adapter knows household games alone; elsewhere its base model acts.
+    """
+    out_of_place = settings.ACTOR_MODEL == HOUSEHOLD and environment != HOUSEHOLD_WORLD
+    return EMBEDDED_MODEL if out_of_place else settings.ACTOR_MODEL
 
 
 def add_tasks(experiment: Experiment, task_ids: list[int]) -> None:

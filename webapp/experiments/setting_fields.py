@@ -76,6 +76,8 @@ def _form_field(spec: "Field[Any]", hint: Any, default: Any) -> forms.Field:
         return forms.ChoiceField(choices=choices, required="" not in words, **about)
     if hint is bool:
         return forms.BooleanField(required=False, **about)
+    if hint is str:
+        return forms.CharField(required=False, max_length=120, **about)
     least, most = spec.metadata["at_least"], spec.metadata["at_most"]
     if hint is int:
         return forms.IntegerField(min_value=least, max_value=most or 2**31 - 1, **about)

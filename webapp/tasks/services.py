@@ -26,6 +26,15 @@ def generate_task_set(*, environment: str, split: str, count: int, seed: int, na
     return save_task_set(name, environment, split, tasks, source=f"generated with seed {seed}")
 
 
+def generated_set(environment: str, split: str, count: int, seed: int) -> TaskSet:
+    """The task set that these four name, made where missing. Raises InvalidInput."""
+    name = f"{environment} {split}, {count} task{'' if count == 1 else 's'}, seed {seed}"
+    made_before = TaskSet.objects.filter(name=name).first()
+    return made_before or generate_task_set(
+        environment=environment, split=split, count=count, seed=seed, name=name
+    )
+
+
 def import_task_list(
     lines: Iterable[bytes], *, environment: str, name: str, source: str
 ) -> TaskSet:

@@ -83,4 +83,5 @@ SPEC = EnvSpec(
     prompt_folder="echo_world:prompts",
     success_meaning="Every word was said in the right order.",
     licence="Apache-2.0",
+    action_forms=("say WORD",),
 )

@@ -22,4 +22,18 @@ SPEC = EnvSpec(
     success_meaning="The chore is done: the goal of the game holds.",
     licence="Generated games: Apache-2.0. Official games: MIT (AlfWorld, ALFRED).",
     task_types=TASK_TYPES,
+    action_forms=(
+        "go to X",
+        "open X",
+        "close X",
+        "take X from Y",
+        "move X to Y",
+        "clean X with Y",
+        "heat X with Y",
+        "cool X with Y",
+        "use X",
+        "examine X",
+        "look",
+        "inventory",
+    ),
 )

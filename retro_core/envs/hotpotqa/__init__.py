@@ -21,4 +21,5 @@ SPEC = EnvSpec(
     success_meaning="The answer equals the expected one after the standard normalisation.",
     licence="Engine and invented worlds: Apache-2.0. Official questions: CC BY-SA 4.0.",
     task_types=("bridge", "comparison"),
+    action_forms=("Search[entity]", "Lookup[keyword]", "Finish[answer]"),
 )

@@ -30,12 +30,19 @@ class HotpotQaEnv:
     A task's payload holds `question` and `answer`, and says where pages come from: its own
     `paragraphs`, or `pages` as `{"corpus": folder}`, `{"world": name}` (the project's own) or
     `{"wikipedia": true}`. The reward comes with the answer: its token F1, or with
-    `returns="success"` 1 for an exact match and 0 otherwise.
+    `returns="success"` 1 for an exact match and 0 otherwise. `pages` takes the place of whatever
+    the tasks say; `wikipedia` is for those that ask for live pages.
     """
 
-    def __init__(self, returns: Returns = "f1", wikipedia: PageStore | None = None) -> None:
+    def __init__(
+        self,
+        returns: Returns = "f1",
+        wikipedia: PageStore | None = None,
+        pages: PageStore | None = None,
+    ) -> None:
         self._returns = returns
         self._wikipedia = wikipedia
+        self._for_all = pages
         self._pages: PageStore | None = None
         self._reader = Reader()
         self._gold = ""
@@ -88,6 +95,8 @@ class HotpotQaEnv:
         return Transition(observation, reward, True, False, self._end)
 
     def _open_pages(self, payload: Mapping[str, Any]) -> PageStore:
+        if self._for_all is not None:
+            return self._for_all
         if "paragraphs" in payload:
             return pages_from_paragraphs(payload["paragraphs"])
         source = payload.get("pages", {})

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -92,7 +93,7 @@ class WikipediaPages:
 
     def _ask(self, **parameters: str) -> Any:  # the API's JSON answer
         common = {"action": "query", "format": "json", "formatversion": "2"}
-        address = f"{self._api}?{urlencode({**common, **parameters})}"
+        address = f"{self._api}?{urlencode({**common, **parameters}, errors='replace')}"
         answer = self._cache.get(address)
         if answer is None:
             answer = self._fetch_patiently(address)
@@ -142,5 +143,5 @@ def fetch_text(address: str) -> str:
         if error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= 500:
             raise EndpointUnavailable(f"HTTP {error.code}") from error
         raise EndpointRefused(f"Wikipedia refuses the request: HTTP {error.code}.") from error
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise EndpointUnavailable(str(error)) from error

@@ -29,4 +29,5 @@ SPEC = EnvSpec(
         "outdoor",
         "toys",
     ),
+    action_forms=("search[words]", "click[text in brackets]", "think[words]"),
 )

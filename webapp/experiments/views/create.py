@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from retro_core.envs.base import registered
 from retro_core.errors import InvalidInput
 from webapp.experiments.forms import METHODS, ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
@@ -26,7 +27,13 @@ def experiment_new(request: HttpRequest) -> HttpResponse:
         if experiment is not None:
             _start(request, experiment)
             return redirect("experiments:detail", experiment.pk)
-    context = {"current_section": "experiments", "form": form, "methods": METHODS}
+    context = {
+        "current_section": "experiments",
+        "form": form,
+        "methods": METHODS,
+        "worlds": [spec for spec in registered().values() if not spec.missing()],
+        "world": _world(request),
+    }
     status = 422 if form.is_bound else 200
     return render(request, "experiments/new.html", context, status=status)
 
@@ -34,7 +41,7 @@ def experiment_new(request: HttpRequest) -> HttpResponse:
 def _initial(request: HttpRequest) -> dict[str, Any]:
     clone = whole_number(request.GET.get("clone"))
     if clone is None:
-        return fresh_values()
+        return fresh_values(_world(request))
     original = get_object_or_404(Experiment.objects.select_related("task_set"), pk=clone)
     try:
         values = clone_values(original)
@@ -42,6 +49,11 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         messages.warning(request, f"{original.name} cannot be cloned: {error}")
         return fresh_values()
     return fresh_values() | {"tasks_from": "existing"} | flat(values.pop("config")) | values
+
+
+def _world(request: HttpRequest) -> str:
+    asked = request.GET.get("world", "")
+    return asked if asked in registered() else ""
 
 
 def _start(request: HttpRequest, experiment: Experiment) -> None:

@@ -1,0 +1,320 @@
+"""The cards of the worlds, and playing them by hand."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client
+
+from tests.webapp.played import client_of, played_experiment
+from webapp.episodes.models import Episode, Reflection
+from webapp.episodes.records import prompts_of_step
+from webapp.experiments import services
+from webapp.experiments.curves import curve
+from webapp.experiments.models import Experiment
+from webapp.tasks.models import Task, TaskSet
+from webapp.tasks.services import generated_set, save_task_set
+from webapp.worlds.models import HandStep, HandTrial
+from workers.upkeep import take_up_lost_work
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true", "HX-Target": "game"}
+
+
+@pytest.fixture
+def games() -> TaskSet:
+    return generated_set("alfworld", "valid_unseen", 2, 1)
+
+
+@pytest.fixture
+def player() -> Client:
+    return client_of("annotator")
+
+
+def text(response: HttpResponse) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def first_task(task_set: TaskSet) -> Task:
+    return task_set.members.order_by("position").select_related("task")[0].task
+
+
+def begin(player: Client, task_set: TaskSet) -> HandTrial:
+    player.post(f"/worlds/tasks/{task_set.pk}/begin/", {"task": first_task(task_set).pk})
+    return HandTrial.objects.latest("pk")
+
+
+def act(
+    player: Client, trial: HandTrial, action: str, *, thought: str = "", index: int | None = None
+) -> HttpResponse:
+    step = trial.hand_steps.count() if index is None else index
+    sent = {"index": step, "action": action, "thought": thought}
+    return player.post(f"/worlds/trials/{trial.pk}/act/", sent, headers=HTMX)
+
+
+def solve(player: Client, trial: HandTrial) -> None:
+    for command in trial.row.task.payload["walkthrough"]:
+        act(player, trial, command)
+
+
+def test_every_installed_world_is_listed_with_a_link_to_its_card() -> None:
+    page = text(client_of("viewer").get("/worlds/"))
+
+    for name in ("alfworld", "hotpotqa", "webshop"):
+        assert f"/worlds/{name}/" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("alfworld", ["The chore is done", "valid_unseen", "take X from Y", "49", "go to "]),
+        ("hotpotqa", ["CC BY-SA 4.0", "Search[entity]", "bridge, comparison", "Question:"]),
+        ("webshop", ["princeton-nlp/WebShop", "search[words]", "The reward of the purchase is 1"]),
+    ],
+)
+def test_a_card_tells_success_licence_splits_actions_and_a_sample(
+    name: str, words: list[str]
+) -> None:
+    page = text(client_of("viewer").get(f"/worlds/{name}/"))
+
+    assert [word for word in words if word not in page] == []
+    assert "Play by hand" not in page  # a viewer only looks
+
+
+def test_strangers_and_unknown_worlds_are_refused(player: Client, games: TaskSet) -> None:
+    nobody, viewer = client_of(""), client_of("viewer")
+
+    assert nobody.get("/worlds/").status_code == 403
+    assert nobody.get("/worlds/alfworld/").status_code == 403
+    assert player.get("/worlds/nowhere/").status_code == 404
+    assert viewer.get(f"/worlds/tasks/{games.pk}/").status_code == 403
+    assert viewer.post(f"/worlds/tasks/{games.pk}/begin/").status_code == 403
+
+
+def test_the_list_of_worlds_needs_few_queries(
+    django_assert_max_num_queries: object, games: TaskSet
+) -> None:
+    viewer = client_of("viewer")
+
+    with django_assert_max_num_queries(9):  # type: ignore[operator]  # a fixture's callable
+        viewer.get("/worlds/")
+
+
+def test_new_tasks_of_a_seed_are_made_once_and_offered(player: Client) -> None:
+    sent = {"split": "train", "count": 1, "seed": 4}
+
+    first = player.post("/worlds/alfworld/new-tasks/", sent)
+    again = player.post("/worlds/alfworld/new-tasks/", sent)
+
+    made = TaskSet.objects.get()
+    assert first["Location"] == again["Location"] == f"/worlds/tasks/{made.pk}/"
+    assert first_task(made).goal in text(player.get(first["Location"]))
+
+
+def test_bad_wishes_for_new_tasks_are_answered_on_the_card(player: Client) -> None:
+    response = player.post(
+        "/worlds/alfworld/new-tasks/", {"split": "moon", "count": 21, "seed": ""}
+    )
+
+    assert response.status_code == 422
+    assert "moon is not one of the available choices" in text(response)
+    assert not TaskSet.objects.exists()
+
+
+def test_a_person_sees_the_prompt_of_an_agent_and_the_admissible_actions(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+
+    page = text(player.get(f"/worlds/trials/{trial.pk}/"))
+    prompt = text(player.get(f"/worlds/trials/{trial.pk}/prompt/"))
+
+    first = trial.row.task.payload["walkthrough"][0]
+    assert f'value="{first}"' in page
+    assert "You do chores in a house" in prompt
+    assert trial.row.task.goal.lower() in page.lower()
+
+
+def test_a_solved_game_becomes_an_episode_whose_prompts_can_be_proved(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    act(player, trial, "look", thought="Where am I?")
+
+    solve(player, trial)
+
+    episode = Episode.objects.get()
+    steps = 1 + len(trial.row.task.payload["walkthrough"])
+    assert (episode.success, episode.episode_return, episode.step_count) == (True, 1.0, steps)
+    for index in range(steps):
+        assert prompts_of_step(episode, index)[0][0].role == "system"  # raises if digests differ
+    assert episode.steps.get(index=0).thought == "Where am I?"
+    assert "solved" in text(player.get(f"/worlds/trials/{trial.pk}/"))
+
+
+def test_what_a_person_plays_is_an_experiment_that_no_worker_takes_up(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    solve(player, trial)
+
+    experiment = Experiment.objects.get()
+    assert (experiment.source, experiment.method, experiment.actor_model) == (
+        "human",
+        "react",
+        "human: user-annotator",
+    )
+    assert (experiment.status, experiment.tasks_solved, experiment.tasks_ended) == ("paused", 1, 1)
+    assert [point.success.mean for point in curve(experiment)][:1] == [1.0]
+    assert not services.resume(experiment.pk)
+    assert take_up_lost_work() == []
+    page = text(client_of("researcher").get(f"/experiments/{experiment.pk}/"))
+    assert "resume" not in page.lower()
+
+
+def test_it_is_finished_with_the_last_task(player: Client) -> None:
+    alone = generated_set("alfworld", "train", 1, 3)
+
+    solve(player, begin(player, alone))
+
+    assert Experiment.objects.get().status == "finished"
+
+
+def test_a_step_is_kept_at_once_and_the_game_stands_where_it_was(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    first, second = trial.row.task.payload["walkthrough"][:2]
+    act(player, trial, first)
+    told = text(act(player, trial, second))
+
+    reloaded = text(player.get(f"/worlds/trials/{trial.pk}/", headers=HTMX))
+
+    assert list(trial.hand_steps.values_list("action", flat=True)) == [first, second]
+    assert told.split("csrf")[0] == reloaded.split("csrf")[0]
+
+
+def test_a_repeated_click_plays_one_step(player: Client, games: TaskSet) -> None:
+    trial = begin(player, games)
+
+    act(player, trial, "look", index=0)
+    again = act(player, trial, "inventory", index=0)
+
+    assert again.status_code == 409
+    assert "taken before" in text(again)
+    assert HandStep.objects.count() == 1
+
+
+def test_beginning_twice_goes_on_with_the_open_trial(player: Client, games: TaskSet) -> None:
+    first = begin(player, games)
+
+    assert begin(player, games) == first
+    assert Experiment.objects.count() == 1
+
+
+def test_an_empty_action_is_asked_for_again(player: Client, games: TaskSet) -> None:
+    trial = begin(player, games)
+
+    response = act(player, trial, "  ")
+
+    assert response.status_code == 422
+    assert "Type an action" in text(response)
+    assert not HandStep.objects.exists()
+
+
+def test_nonsense_is_a_step_without_effect(player: Client, games: TaskSet) -> None:
+    trial = begin(player, games)
+
+    page = text(act(player, trial, "sing a song"))
+
+    assert "Nothing happens." in page
+    assert "no effect" in page
+
+
+def test_giving_up_ends_the_trial_and_a_reflection_leads_to_the_next(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    act(player, trial, "look")
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+
+    response = player.post(
+        f"/worlds/trials/{trial.pk}/next/", {"reflection": "Open the fridge first.", "again": ""}
+    )
+
+    second = HandTrial.objects.get(trial=2)
+    assert response["Location"] == f"/worlds/trials/{second.pk}/"
+    episode = Episode.objects.get()
+    assert (episode.truncated, episode.truncation_reason, episode.step_count) == (
+        True,
+        "given_up",
+        1,
+    )
+    reflection = Reflection.objects.get()
+    assert (reflection.source, reflection.text) == ("human", "Open the fridge first.")
+    assert "> look" in reflection.prompt
+    assert "given up before the end" in reflection.prompt
+    assert "Open the fridge first." in text(player.get(response["Location"]))
+
+
+def test_the_next_trial_rates_the_persons_reflection(player: Client, games: TaskSet) -> None:
+    trial = begin(player, games)
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+    player.post(f"/worlds/trials/{trial.pk}/next/", {"reflection": "Do it.", "again": ""})
+
+    solve(player, HandTrial.objects.get(trial=2))
+
+    assert Reflection.objects.get().automatic_rating == 1.0  # from return 0 to return 1
+
+
+def test_the_trial_of_another_person_does_not_exist(player: Client, games: TaskSet) -> None:
+    trial = begin(player, games)
+    other = client_of("researcher")
+
+    assert other.get(f"/worlds/trials/{trial.pk}/").status_code == 404
+    assert other.get(f"/worlds/trials/{trial.pk}/prompt/").status_code == 404
+    for action in ("act", "give-up", "next"):
+        assert other.post(f"/worlds/trials/{trial.pk}/{action}/").status_code == 404
+        assert player.get(f"/worlds/trials/{trial.pk}/{action}/").status_code == 405
+
+
+def test_a_task_that_its_world_refuses_leaves_nothing_behind(player: Client) -> None:
+    tasks = [first_task(generated_set("alfworld", "train", 1, 9)).as_core()]
+    empty = [type(tasks[0])("bare", "alfworld", "A chore of an imported log.")]
+    task_set = save_task_set("bare", "alfworld", "train", empty, source="by hand")
+
+    response = player.post(
+        f"/worlds/tasks/{task_set.pk}/begin/", {"task": first_task(task_set).pk}, follow=True
+    )
+
+    assert "bare" in text(response)
+    assert not HandTrial.objects.exists()
+    assert not Experiment.objects.exists()
+
+
+def test_a_world_that_is_not_installed_cannot_be_played(player: Client) -> None:
+    task_set = played_experiment().task_set  # of the toy world
+
+    page = player.get(f"/worlds/tasks/{task_set.pk}/")
+    response = player.post(
+        f"/worlds/tasks/{task_set.pk}/begin/", {"task": first_task(task_set).pk}, follow=True
+    )
+
+    assert page.status_code == 200
+    assert "No environment named" in text(response)
+
+
+def test_a_persons_experiment_is_cloned_for_a_model(player: Client, games: TaskSet) -> None:
+    begin(player, games)
+
+    values = services.clone_values(Experiment.objects.get())
+
+    assert values["actor_model"] == ""
+
+
+def test_two_people_have_an_experiment_each(player: Client, games: TaskSet) -> None:
+    begin(player, games)
+    begin(client_of("researcher"), games)
+
+    owners = set(Experiment.objects.values_list("owner__username", flat=True))
+    assert owners == {"user-annotator", "user-researcher"}
+    assert User.objects.count() == 2
