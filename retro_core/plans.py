@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SENTENCE = re.compile(r"\s*\S.*?(?:(?<=[a-z\])\"'][.!?])\s+|\s*\n\s*|\s*\Z)")
+# A sentence ends after a word or the number of a thing ("shelf 1."), not after that of a list.
+_END = r"(?:(?<=[a-z\])\"'][.!?])|(?<=[a-z] \d[.!?])|(?<=[a-z] \d\d[.!?]))"
+_SENTENCE = re.compile(rf"\s*\S.*?(?:{_END}\s+|\s*\n\s*|\s*\Z)")
 _WORD = re.compile(r"[a-z]+|\d+")
 _ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s|e)$")
 _SMALL_WORDS = "a an the to in on at of from with into onto and or then it its my i"

@@ -28,6 +28,18 @@ def test_the_lines_joined_are_the_reflection() -> None:
     ]
 
 
+def test_the_number_of_a_thing_ends_a_sentence_and_that_of_a_list_does_not() -> None:
+    lines = plan_lines("Go to shelf 1. Take it. 2. Wait. Open drawer 12. Leave", [])
+
+    assert [line.text.strip() for line in lines] == [
+        "Go to shelf 1.",
+        "Take it.",
+        "2. Wait.",
+        "Open drawer 12.",
+        "Leave",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sentence", "action", "named"),
     [

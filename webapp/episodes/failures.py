@@ -115,7 +115,7 @@ def recount_failures(experiment_id: int) -> None:
     repeats = Reflection.objects.filter(episode=OuterRef("pk"), repeats_previous=True)
     episodes.update(reflection_repeats=Exists(repeats))
     FailureCount.objects.filter(experiment=experiment_id).delete()
-    FailureCount.objects.bulk_create(_counts(episodes))
+    FailureCount.objects.bulk_create(_counts(episodes), batch_size=1000)
 
 
 def _cell(experiment_id: int, task_type: str, trial: int) -> "QuerySet[FailureCount]":
@@ -130,4 +130,8 @@ def _counts(episodes: "QuerySet[Episode]") -> list[FailureCount]:
         .values("experiment_id", "task__task_type", "trial")
         .annotate(episodes=Count("pk"), **counted)
     )
-    return [FailureCount(task_type=row.pop("task__task_type"), **row) for row in [*rows]]
+    columns = ("experiment_id", "trial", "episodes", *KINDS)
+    return [
+        FailureCount(task_type=row["task__task_type"], **{name: row[name] for name in columns})
+        for row in rows
+    ]

@@ -5,8 +5,9 @@ from math import ceil
 from typing import Any
 
 from django.db.models import F, QuerySet
-from django.db.models.functions import Left, Length
+from django.db.models.functions import MD5, Left, Length
 
+from retro_core.alignment import Move
 from webapp import present
 from webapp.episodes.models import Episode, Step
 
@@ -40,6 +41,11 @@ class StepRow:
     def number(self) -> int:
         return self.index + 1
 
+    @property
+    def address(self) -> str:
+        """Behind the address of the episode: opens the window of this step."""
+        return step_address(self.index)
+
 
 @dataclass(frozen=True, slots=True)
 class MapCell:
@@ -69,6 +75,17 @@ def short_rows(steps: "QuerySet[Step]") -> dict[int, list[StepRow]]:
     for step in _clipped(steps, LINE_SHOWN).order_by("episode_id", "index"):
         by_episode.setdefault(step["episode_id"], []).append(_row(step, None))
     return by_episode
+
+
+def rows_with_moves(episode: Episode, most: int) -> list[tuple[StepRow, Move]]:
+    """The first `most` steps, each with the digests by which trials are aligned."""
+    steps = _clipped(episode.steps.filter(index__lt=most), LINE_SHOWN).annotate(
+        action_digest=MD5("action"), observation_digest=MD5("observation")
+    )
+    return [
+        (_row(step, None), Move(step["action_digest"], step["observation_digest"]))
+        for step in steps.order_by("index")
+    ]
 
 
 def both_ends(rows: list[StepRow]) -> tuple[list[StepRow], int, list[StepRow]]:
