@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "webapp.adapters",
     "webapp.training",
     "webapp.search",
+    "webapp.reports",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

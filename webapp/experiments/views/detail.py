@@ -16,6 +16,7 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.progress import progress
 from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, asked_partial, render_page
+from webapp.reports.page import review_panel
 
 RECENT_REFLECTIONS = 5
 MOST_TASKS = 1_000_000
@@ -43,6 +44,7 @@ def experiment_detail(request: HtmxHttpRequest, experiment_id: int) -> HttpRespo
         context["reflections"] = _reflections(experiment)
     if not part:
         context |= _about(experiment)
+        context["reviews"] = review_panel(experiment, request.user)
     response = render_page(request, "experiments/detail.html", context, partials=PARTS)
     if part == "live" and _episodes_seen(request) != experiment.episodes_count:
         response["HX-Trigger-After-Settle"] = "episodes-recorded"
