@@ -91,6 +91,9 @@ def base_model() -> Path:
 
 @pytest.fixture(scope="session")
 def lm_server(base_model: Path) -> Iterator[LmServer]:
-    """One real server for the whole run; tests leave it as they found it."""
-    with running_lm_server() as server:
+    """One real server for the whole run; tests leave it as they found it.
+
+    In float32, so that its scores can be held against a plain forward pass.
+    """
+    with running_lm_server("--dtype", "float32") as server:
         yield server

@@ -54,6 +54,9 @@ def _list(name: str, default: str = "") -> list[str]:
 DATA_DIR = Path(_text("STUDIO_DATA_DIR", str(BASE_DIR / "data"))).resolve()
 PLACES = Places(DATA_DIR)
 
+# Only files below this folder can be imported by their path on the server.
+IMPORT_DIR = Path(_text("IMPORT_DIR", str(DATA_DIR / "imports"))).resolve()
+
 DEBUG = _flag("DJANGO_DEBUG", False)
 HOST = _text("HOST", "127.0.0.1")
 PORT = _whole("PORT", 8000)
@@ -82,6 +85,9 @@ INSTALLED_APPS = [
     "webapp.notifications",
     "webapp.adapters",
     "webapp.training",
+    "webapp.exchange",
+    "webapp.api",
+    "ninja",
     "webapp.search",
     "webapp.reports",
 ]
@@ -126,11 +132,12 @@ REDIS_URL = _url("REDIS_URL", PLACES.redis_url(), "redis", "rediss", "unix")
 RQ_QUEUES = {
     "episodes": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 6 * 3600},
     "training": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 7 * 24 * 3600},
+    "exchange": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 24 * 3600},
 }
 
 LM_PORT = _whole("LM_PORT", 8070)
 LM_URL = f"http://127.0.0.1:{LM_PORT}"
-LM_DTYPE = _choice("LM_DTYPE", "float32", "float32", "bfloat16")
+LM_DTYPE = _choice("LM_DTYPE", "auto", "auto", "float32", "bfloat16")
 ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
 ACTOR_MODEL = _text("ACTOR_MODEL", "household")
 OPENAI_API_KEY = _text("OPENAI_API_KEY")

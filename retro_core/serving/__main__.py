@@ -34,7 +34,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=0, help="0: one per core")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--max-total-tokens", type=int, default=DEFAULTS.max_total)
     parser.add_argument("--max-queue", type=int, default=DEFAULTS.max_queue_requests)
     parser.add_argument("--cache-mebibytes", type=int, default=DEFAULTS.cache_mebibytes)

@@ -14,7 +14,8 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from retro_core.errors import InvalidInput
-from retro_core.serving.llama import LoraWeights, LowRank, Shape
+from retro_core.serving.llama import Shape
+from retro_core.serving.spans import LoraWeights, LowRank
 
 # The fused linear layers of the engine, and the PEFT modules whose rows they hold, in order.
 FUSED = {

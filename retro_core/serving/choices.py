@@ -53,22 +53,18 @@ def build_trie(candidates: Sequence[Sequence[int]]) -> Trie:
     return Trie(tuple(tokens), tuple(parents), tuple(depths), tuple(paths), held)
 
 
-def tree_mask(trie: Trie, *, past: int, suffix: int) -> Tensor:
-    """Say which tokens each packed token may look at.
+def tree_mask(trie: Trie, prompt: int) -> Tensor:
+    """Say which of the prompt's tokens and of the nodes each node may look at.
 
-    The packed tokens are `suffix` plain tokens that end the prompt, then the trie's nodes.
-    Shape: (suffix + nodes, past + suffix + nodes), boolean.
+    Shape: (nodes, prompt + nodes), boolean; `prompt` counts all tokens before the tree.
     """
     nodes = len(trie.tokens)
-    base = past + suffix
-    mask = torch.zeros(suffix + nodes, base + nodes, dtype=torch.bool)
-    mask[:suffix, :base] = torch.ones(suffix, base, dtype=torch.bool).tril(past)
-    mask[suffix:, :base] = True
+    mask = torch.zeros(nodes, prompt + nodes, dtype=torch.bool)
+    mask[:, :prompt] = True
     for node, parent in enumerate(trie.parents):
-        row = suffix + node
         if parent >= 0:
-            mask[row, base:] = mask[suffix + parent, base:]
-        mask[row, base + node] = True
+            mask[node, prompt:] = mask[parent, prompt:]
+        mask[node, prompt + node] = True
     return mask
 
 

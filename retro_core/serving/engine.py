@@ -12,6 +12,7 @@ from retro_core.serving.live import Live, LiveChoosing, LiveGeneration
 from retro_core.serving.llama import Llama
 from retro_core.serving.prefix_cache import PrefixCache
 from retro_core.serving.problems import NotServing, Overloaded
+from retro_core.serving.spans import BLOCK
 from retro_core.serving.text import TextCodec
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Engine:
 
     def __init__(self, model: Llama, codec: TextCodec, limits: Limits) -> None:
         self.model, self.codec, self.limits = model, codec, limits
-        self.cache = PrefixCache(limits.cache_mebibytes)
+        self.cache = PrefixCache(limits.cache_mebibytes, BLOCK)
         self.prompt_tokens = 0
         self.generated_tokens = 0
         self.active: list[Live] = []
@@ -219,7 +220,7 @@ class Engine:
         if turn.rows:
             self.generated_tokens += 1
         prompt_just_done = turn.count > 1 and bool(turn.rows) and not live.done
-        if live.done or prompt_just_done:
+        if prompt_just_done or (isinstance(live, LiveChoosing) and live.done):
             self.cache.store(_key(live), live.tokens[: live.buffer.length], live.buffer)
 
 
@@ -239,13 +240,17 @@ def _size(job: Job) -> int:
 
 
 def _share(live: Live, budget: int) -> int:
-    """How many tokens a sequence runs in this pass. A trie is never cut, even over budget."""
+    """How many tokens a sequence runs in this pass: all, or whole blocks of its prompt.
+
+    A trie is never cut, even over budget.
+    """
     if live.remaining <= budget:
         return live.remaining
-    if isinstance(live, LiveGeneration):
+    if live.reads_every_row:
         return budget
+    blocks = budget // BLOCK * BLOCK
     prompt_left = len(live.tokens) - live.buffer.length - 1
-    return min(prompt_left, budget) if prompt_left else live.remaining
+    return blocks if prompt_left >= blocks else live.remaining
 
 
 def _common_length(first: list[int], second: list[int]) -> int:

@@ -60,9 +60,3 @@ class KvBuffer:
     def segment(self, start: int, stop: int) -> Tensor:
         """Copy tokens start..stop out, for the prefix cache."""
         return self.states[:, :, :, start:stop].clone()
-
-    def keep(self, slots: list[int], base: int) -> None:
-        """After a tree pass, keep the first `base` tokens and then those at `slots`."""
-        chosen = torch.tensor(slots, dtype=torch.long, device=self.states.device)
-        self.states[:, :, :, base : base + len(slots)] = self.states[:, :, :, chosen]
-        self.length = base + len(slots)

@@ -19,8 +19,8 @@ from retro_core.serving.jobs import (
     TokenMade,
 )
 from retro_core.serving.kv import KvBuffer
-from retro_core.serving.llama import LoraWeights, Span
 from retro_core.serving.sampling import Sampler
+from retro_core.serving.spans import LoraWeights, Span
 from retro_core.serving.text import PieceDecoder, TextCodec
 
 
@@ -156,8 +156,9 @@ class LiveChoosing:
             return Span(prompt[past : past + count], self.buffer, self.lora)
         suffix = prompt[past:]
         places = [*range(past, len(prompt)), *(len(prompt) + d for d in self._trie.depths)]
-        mask = tree_mask(self._trie, past=past, suffix=len(suffix))
-        return Span([*suffix, *self._trie.tokens], self.buffer, self.lora, mask, places)
+        mask = tree_mask(self._trie, len(prompt))
+        tokens = [*suffix, *self._trie.tokens]
+        return Span(tokens, self.buffer, self.lora, len(suffix), mask, places)
 
     def result_rows(self, count: int) -> list[int]:
         """Which of the pass's `count` rows need logits: the prompt's last and the trie's."""
@@ -166,13 +167,12 @@ class LiveChoosing:
         return list(range(count - len(self._trie.tokens) - 1, count))
 
     def take(self, hidden: Tensor, logits: Callable[[Tensor], Tensor]) -> None:
-        """Score, choose, and keep the chosen candidate's keys and values in the buffer."""
-        work, base = self._work, len(self._work.prompt)
+        """Score and choose. The tree's keys and values are dropped: see `spans.BLOCK`."""
+        work = self._work
         logprobs = token_logprobs(self._trie, hidden, logits)
         scores = [score(candidate, work.normalisation) for candidate in logprobs]
         index = choose(scores, temperature=work.temperature, seed=work.seed)
-        self.buffer.keep([base + node for node in self._trie.paths[index]], base)
-        self.tokens = [*work.prompt, *work.candidates[index][:-1]]
+        self.buffer.length = len(work.prompt)
         self.done = True
         self.job.deliver(Chosen(index, logprobs, scores))
 

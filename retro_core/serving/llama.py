@@ -1,8 +1,11 @@
 """A lean Llama forward over packed spans: one pass serves many sequences, adapters and trees.
 
 A span is the new tokens of one sequence. All spans of a pass share the linear layers; attention
-runs span by span over that sequence's own key-value buffer. It equals the transformers forward
-within 1e-4 (tests/core/test_serving_scores.py).
+runs span by span over that sequence's own key-value buffer. In float32 it equals the transformers
+forward within 1e-4 (tests/core/test_serving_scores.py).
+
+A token's state must not depend on its company in a pass, or a seed would not repeat: the linear
+layers compute each row alone, given at least FEWEST_ROWS of them; see `spans` for attention.
 """
 
 import json
@@ -15,7 +18,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from retro_core.serving.dtypes import best_dtype
 from retro_core.serving.kv import KvBuffer
+from retro_core.serving.spans import Block, LoraWeights, Span, attend, blocks_of, padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +40,12 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class LowRank:
-    """The LoRA of one fused linear layer, scale folded in: delta = (x @ down) @ up."""
-
-    down: Tensor
-    up: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class LoraWeights:
-    """An adapter ready to apply: per layer, the fused linears it changes."""
-
-    layers: tuple[dict[str, LowRank], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Layer:
     """The weights of one decoder layer, with q, k, v and gate, up fused."""
 
     input_norm: Tensor
     post_norm: Tensor
     linears: dict[str, Tensor]
-
-
-@dataclass(slots=True)
-class Span:
-    """New tokens of one sequence. `mask` (n, past + n), True where a token may look.
-
-    Without a mask the span is plainly causal. `positions` follow the past unless given.
-    """
-
-    tokens: Sequence[int]
-    cache: KvBuffer
-    lora: LoraWeights | None = None
-    mask: Tensor | None = None
-    positions: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +61,9 @@ class Llama:
     """The frozen base model, shared by every adapter. Used by one thread at a time."""
 
     def __init__(self, folder: Path, *, device: str = "cpu", dtype: str = "float32") -> None:
+        """Read the weights. `dtype` is float32, bfloat16, or auto: see `best_dtype`."""
         self.device = torch.device(device)
-        self.dtype = getattr(torch, dtype)
+        self.dtype = best_dtype(self.device) if dtype == "auto" else getattr(torch, dtype)
         self.shape = read_shape(folder)
         tensors = load_file(folder / "model.safetensors")
         weights = {name: t.to(self.device, self.dtype) for name, t in tensors.items()}
@@ -113,26 +90,26 @@ class Llama:
 
     def _forward(self, spans: Sequence[Span]) -> Tensor:
         tokens = [token for span in spans for token in span.tokens]
-        hidden = self.embedding[torch.tensor(tokens, device=self.device)]
+        hidden = padded(self.embedding[torch.tensor(tokens, device=self.device)])
         cos, sin = self._rotations(spans)
-        masks = [_mask(span, self.device) for span in spans]
+        blocks = [blocks_of(span, self.device) for span in spans]
         runs = _lora_runs(spans)
         for index, layer in enumerate(self.layers):
             normed = self._norm(hidden, layer.input_norm)
             qkv = _linear(normed, layer, "qkv", index, runs)
-            attended = self._attend(qkv, spans, masks, index, (cos, sin))
+            attended = self._attend(qkv, spans, blocks, index, (cos, sin))
             hidden = hidden + _linear(attended, layer, "o", index, runs)
             normed = self._norm(hidden, layer.post_norm)
             gate, up = _linear(normed, layer, "gate_up", index, runs).chunk(2, dim=-1)
             hidden = hidden + _linear(functional.silu(gate) * up, layer, "down", index, runs)
         for span in spans:
             span.cache.length += len(span.tokens)
-        return self._norm(hidden, self.final_norm)
+        return self._norm(hidden, self.final_norm)[: len(tokens)]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Turn hidden states (T, hidden) into float32 logits (T, vocabulary)."""
         with torch.inference_mode():
-            return functional.linear(hidden, self.head).float()
+            return functional.linear(padded(hidden), self.head)[: len(hidden)].float()
 
     def _norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(hidden, weight.shape, weight, self.shape.norm_eps)
@@ -149,24 +126,29 @@ class Llama:
         self,
         qkv: Tensor,
         spans: Sequence[Span],
-        masks: Sequence[Tensor | None],
+        blocks: Sequence[list[Block]],
         index: int,
         rotation: tuple[Tensor, Tensor],
     ) -> Tensor:
         shape = self.shape
         rotated_heads = shape.heads + shape.kv_heads
-        states = qkv.view(qkv.shape[0], rotated_heads + shape.kv_heads, shape.head_dim)
+        count = rotation[0].shape[0]
+        states = qkv[:count].view(count, rotated_heads + shape.kv_heads, shape.head_dim)
         turned = _rotate(states[:, :rotated_heads], *rotation)
         query, key = turned.split((shape.heads, shape.kv_heads), dim=1)
         value = states[:, rotated_heads:]
         out = torch.empty_like(query)
         start = 0
-        for span, mask in zip(spans, masks, strict=True):
+        for span, parts in zip(spans, blocks, strict=True):
             rows = slice(start, start + len(span.tokens))
             keys, values = span.cache.extended(index, key[rows], value[rows])
-            out[rows] = _attention(query[rows], keys, values, mask)
+            for part in parts:
+                own = slice(start + part.start, start + part.stop)
+                out[own] = attend(
+                    query[own], keys[:, : part.seen], values[:, : part.seen], part.mask
+                )
             start = rows.stop
-        return out.view(out.shape[0], shape.heads * shape.head_dim)
+        return padded(out.view(count, shape.heads * shape.head_dim))
 
 
 def read_shape(folder: Path) -> Shape:
@@ -224,7 +206,8 @@ def _linear(inputs: Tensor, layer: Layer, name: str, index: int, runs: Sequence[
         low_rank = run.lora.layers[index].get(name)
         if low_rank is not None:
             rows = slice(run.start, run.stop)
-            out[rows].addmm_(inputs[rows] @ low_rank.down, low_rank.up)
+            change = padded(inputs[rows]) @ low_rank.down @ low_rank.up
+            out[rows] += change[: run.stop - run.start]
     return out
 
 
@@ -240,27 +223,3 @@ def _lora_runs(spans: Sequence[Span]) -> list[LoraRun]:
                 runs.append(LoraRun(start, stop, span.lora))
         start = stop
     return runs
-
-
-def _mask(span: Span, device: torch.device) -> Tensor | None:
-    if span.mask is not None:
-        return span.mask.to(device)
-    count, past = len(span.tokens), span.cache.length
-    if count == 1:
-        return None
-    return torch.ones(count, past + count, dtype=torch.bool, device=device).tril(past)
-
-
-def _attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Attend. Shapes: query (n, heads, d); keys, values (kv heads, m, d); result as query."""
-    _, heads, width = query.shape
-    kv_heads = keys.shape[0]
-    if mask is None:
-        # One token: the heads that share a key head become rows, so nothing is repeated.
-        rows = query.view(1, kv_heads, heads // kv_heads, width)
-        found = functional.scaled_dot_product_attention(rows, keys[None], values[None])
-        return found.reshape(1, heads, width)
-    found = functional.scaled_dot_product_attention(
-        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
-    )
-    return found[0].transpose(0, 1)

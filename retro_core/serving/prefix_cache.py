@@ -1,4 +1,7 @@
-"""Remembers keys and values of prompts in a radix tree per adapter, within a memory bound."""
+"""Remembers keys and values of prompts in a radix tree per adapter, within a memory bound.
+
+Prompts are kept and restored in whole blocks of tokens: see `spans.BLOCK`.
+"""
 
 import itertools
 from dataclasses import dataclass, field
@@ -29,7 +32,8 @@ class Node:
 class PrefixCache:
     """Radix trees by adapter key. Holds copies, so a stored prefix outlives its sequence."""
 
-    def __init__(self, max_mebibytes: int) -> None:
+    def __init__(self, max_mebibytes: int, block: int = 1) -> None:
+        self.block = block
         self.max_bytes = max_mebibytes * MEBIBYTE
         self.bytes = 0
         self.hit_tokens = 0
@@ -38,7 +42,10 @@ class PrefixCache:
         self._clock = itertools.count(1)
 
     def restore(self, key: str, tokens: list[int], buffer: KvBuffer) -> int:
-        """Copy the longest known prefix of `tokens` into an empty buffer; return its length."""
+        """Copy the longest known start of `tokens`, in whole blocks, into an empty buffer.
+
+        Returns its length.
+        """
         node = self._roots.get(key)
         position = 0
         while node is not None:
@@ -51,6 +58,8 @@ class PrefixCache:
             position += shared
             if shared < len(node.tokens):
                 break
+        position -= position % self.block
+        buffer.length = position
         self.hit_tokens += position
         self.looked_up_tokens += len(tokens)
         return position
@@ -67,10 +76,11 @@ class PrefixCache:
             position += shared
             if shared < len(node.tokens):
                 break
-        return position
+        return position - position % self.block
 
     def store(self, key: str, tokens: list[int], buffer: KvBuffer) -> None:
-        """Remember the states of `tokens`, the first ones in the buffer."""
+        """Remember the states of the whole blocks of `tokens`, the first ones in the buffer."""
+        tokens = tokens[: len(tokens) - len(tokens) % self.block]
         if buffer.states[:, :, :, : len(tokens)].nbytes > self.max_bytes:
             return
         node = self._roots.setdefault(key, Node((), None, None))

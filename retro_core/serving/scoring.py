@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from retro_core.serving.choices import build_trie, token_logprobs, tree_mask
-from retro_core.serving.llama import Llama, LoraWeights, Span
+from retro_core.serving.llama import Llama
+from retro_core.serving.spans import LoraWeights, Span
 
 
 def candidate_logprobs(
@@ -23,8 +24,9 @@ def candidate_logprobs(
     trie = build_trie(candidates)
     size = len(prompt) + len(trie.tokens)
     positions = [*range(len(prompt)), *(len(prompt) + depth for depth in trie.depths)]
-    mask = tree_mask(trie, past=0, suffix=len(prompt))
-    span = Span([*prompt, *trie.tokens], model.new_buffer(size), lora, mask, positions)
+    mask = tree_mask(trie, len(prompt))
+    buffer = model.new_buffer(size)
+    span = Span([*prompt, *trie.tokens], buffer, lora, len(prompt), mask, positions)
     hidden = model.forward([span])
     return token_logprobs(trie, hidden[len(prompt) - 1 :], model.logits)
 

@@ -23,11 +23,10 @@ def test_candidates_that_begin_alike_share_their_nodes() -> None:
 def test_a_node_sees_the_prompt_its_ancestors_and_itself_alone() -> None:
     trie = build_trie([[7, 8, END], [7, 9, END]])
 
-    mask = tree_mask(trie, past=1, suffix=1)
+    mask = tree_mask(trie, 2)
 
     assert mask.int().tolist() == [
-        # past, suffix, 7, 8, 9
-        [1, 1, 0, 0, 0],
+        # two prompt tokens, 7, 8, 9
         [1, 1, 1, 0, 0],
         [1, 1, 1, 1, 0],
         [1, 1, 1, 0, 1],

@@ -91,3 +91,13 @@ def test_known_tells_the_length_without_copying() -> None:
     assert cache.known("", [1, 2, 3, 4]) == 3
     assert cache.known("other", [1]) == 0
     assert cache.looked_up_tokens == 0
+
+
+def test_only_whole_blocks_are_kept_and_come_back() -> None:
+    cache = PrefixCache(1, block=2)
+    cache.store("", [1, 2, 3, 4, 5], filled([1, 2, 3, 4, 5]))
+
+    assert restored(cache, "", [1, 2, 3, 4, 5, 6]) == [1, 2, 3, 4]
+    assert restored(cache, "", [1, 2, 3, 9]) == [1, 2]
+    assert cache.known("", [1, 2, 3, 9]) == 2
+    assert cache.bytes == 4 * BYTES_PER_TOKEN

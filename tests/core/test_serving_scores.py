@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from retro_core.serving.adapters import read_adapter
-from retro_core.serving.llama import Llama, LoraWeights, Span
+from retro_core.serving.dtypes import best_dtype
+from retro_core.serving.llama import Llama
 from retro_core.serving.scoring import candidate_logprobs, text_logprobs
+from retro_core.serving.spans import LoraWeights, Span
 from retro_core.serving.text import TextCodec
 from tests.lm_server import MODEL, LmServer
 
@@ -132,3 +134,37 @@ def test_the_server_returns_the_plain_scores_also_from_its_cache(
             assert abs(found[command] - plain[len(prompt) - 1 :].sum().item()) < TOLERANCE * 8
         assert entry.logprob == max(found.values())
         assert reply.choices[0].message.content == f'"{entry.token}"'
+
+
+def states_in_pieces(
+    model: Llama, tokens: list[int], pieces: list[int], company: int, weights: LoraWeights
+) -> torch.Tensor:
+    """The states of the last piece's rows, each piece run beside `company` other tokens."""
+    buffer, start = model.new_buffer(len(tokens)), 0
+    for piece in pieces:
+        spans = [Span(tokens[start : start + piece], buffer, weights)]
+        if company:
+            spans.insert(0, Span(tokens[:company], model.new_buffer(company)))
+        hidden = model.forward(spans)[-piece:]
+        start += piece
+    return hidden
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_no_bit_depends_on_how_a_prompt_is_cut_or_on_its_company(
+    dtype: str, base_model: Path, codec: TextCodec, adapter_folder: Path
+) -> None:
+    model = Llama(base_model, dtype=dtype)
+    if dtype == "bfloat16" and best_dtype(model.device) != torch.bfloat16:
+        pytest.skip("this machine's bfloat16 product is not by rows")
+    place = (model.device, model.dtype)
+    weights = read_adapter("x", adapter_folder, model.shape, place, loaded_at=0.0).weights
+    tokens = household_prompt(codec, turns=6)[:100]
+
+    whole = states_in_pieces(model, tokens, [100], 0, weights)[-1]
+    in_blocks = states_in_pieces(model, tokens, [64, 36], 3, weights)[-1]
+    decoded = states_in_pieces(model, tokens, [96, 1, 1, 1, 1], 0, weights)
+    in_company = states_in_pieces(model, tokens, [32, 64, 1, 1, 1, 1], 5, weights)
+
+    assert torch.equal(whole, in_blocks)
+    assert torch.equal(decoded, in_company)

@@ -1,0 +1,104 @@
+"""What one sequence brings to a pass, and its attention in blocks.
+
+A token's state must not depend on how its prompt was cut into passes, or a cached prefix would
+change what a seed draws. Attention rounds by the shape of its inputs, so rows run in blocks that
+start and end at multiples of BLOCK, and only whole blocks are cached.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from retro_core.serving.kv import KvBuffer
+
+BLOCK = 32
+FEWEST_ROWS = 4  # fewer take other kernels, with other rounding
+
+
+def padded(rows: Tensor) -> Tensor:
+    """Add rows of zeros up to FEWEST_ROWS."""
+    lacking = FEWEST_ROWS - rows.shape[0]
+    return rows if lacking <= 0 else functional.pad(rows, (0, 0, 0, lacking))
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """The LoRA of one fused linear layer, scale folded in: delta = (x @ down) @ up."""
+
+    down: Tensor
+    up: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class LoraWeights:
+    """An adapter ready to apply: per layer, the fused linears it changes."""
+
+    layers: tuple[dict[str, LowRank], ...]
+
+
+@dataclass(slots=True)
+class Span:
+    """New tokens of one sequence: `plain` causal ones, then the nodes of a tree, if any.
+
+    `mask` (n - plain, past + n) says where each node may look. Without one all tokens are plain.
+    `positions` follow the past unless given.
+    """
+
+    tokens: Sequence[int]
+    cache: KvBuffer
+    lora: LoraWeights | None = None
+    plain: int = -1
+    mask: Tensor | None = None
+    positions: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows start:stop of a span attend together to the first `seen` keys."""
+
+    start: int
+    stop: int
+    seen: int
+    mask: Tensor | None
+
+
+def blocks_of(span: Span, device: torch.device) -> list[Block]:
+    """Cut a span at multiples of BLOCK; what is left of the prompt runs with the tree."""
+    count, past = len(span.tokens), span.cache.length
+    plain = count if span.mask is None else span.plain
+    blocks, start = [], 0
+    while start < count:
+        stop = start + BLOCK - (past + start) % BLOCK
+        if stop > plain:
+            stop = count
+        tree = None if span.mask is None or stop <= plain else span.mask
+        mask = _mask(min(stop, plain) - start, past + start, tree)
+        blocks.append(Block(start, stop, past + stop, None if mask is None else mask.to(device)))
+        start = stop
+    return blocks
+
+
+def _mask(plain: int, past: int, tree: Tensor | None) -> Tensor | None:
+    if tree is None:
+        return None if plain == 1 else torch.ones(plain, past + plain, dtype=torch.bool).tril(past)
+    causal = torch.zeros(plain, tree.shape[1], dtype=torch.bool)
+    causal[:, : past + plain] = torch.ones(plain, past + plain, dtype=torch.bool).tril(past)
+    return torch.cat([causal, tree])
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Attend. Shapes: query (n, heads, d); keys, values (kv heads, m, d); result as query."""
+    _, heads, width = query.shape
+    kv_heads = keys.shape[0]
+    if mask is None:
+        # One token: the heads that share a key head become rows, so nothing is repeated.
+        rows = query.view(1, kv_heads, heads // kv_heads, width)
+        found = functional.scaled_dot_product_attention(rows, keys[None], values[None])
+        return found.reshape(1, heads, width)
+    found = functional.scaled_dot_product_attention(
+        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
+    )
+    return found[0].transpose(0, 1)
