@@ -1,7 +1,7 @@
 """One task, several trials: play, reflect on the failure, play again, as a stream of events."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retro_core.actors.base import Actor
 from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, ExperimentConfig
@@ -13,7 +13,7 @@ from retro_core.prompts.reflection import reflection_prompt, trajectory_memory
 from retro_core.prompts.texts import PromptSet
 from retro_core.ratings import rating
 from retro_core.reflectors.base import Reflector
-from retro_core.rollout import Trial, rollout_steps
+from retro_core.rollout import Trial, rollout, rollout_steps
 from retro_core.seeds import derived_seed
 from retro_core.types import Episode, Reflection, Step, Task
 
@@ -164,6 +164,30 @@ def write_reflection(
         usage=completion.usage,
         candidates=completion.candidates,
     )
+
+
+def play_retry(
+    env: Env,
+    actor: Actor,
+    task: Task,
+    past: Sequence[PastTrial],
+    text: str,
+    *,
+    config: ExperimentConfig,
+    prompts: PromptSet,
+) -> tuple[Episode, float]:
+    """Play the trial after the last one of `past` with another reflection; return its rating too.
+
+    All else is as it was: seed, temperature and the memory of earlier trials.
+    """
+    last = past[-1]
+    told = replace(last.reflection, text=text) if last.reflection else None
+    if told is None:
+        raise InvalidInput(f"Trial {last.episode.trial} of {task.id} has no reflection to replace.")
+    retold = [*past[:-1], PastTrial(last.episode, told)]
+    trial = next_trial(task, retold, config, prompts)
+    episode = rollout(env, actor, task, trial, config=config, prompts=prompts)
+    return episode, rating(last.episode.episode_return, episode.episode_return)
 
 
 def rating_before(past: Sequence[PastTrial], episode: Episode) -> float | None:

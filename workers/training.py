@@ -24,6 +24,7 @@ from webapp.training.services.ending import end, fail, finish, give_back
 from workers.database import insist
 from workers.episodes import stopped_by_signal
 from workers.training_files import RunFolder, folder_of, prepare
+from workers.training_retries import serving_retries
 from workers.training_watch import Watch
 
 FOLDER_TAKEN = 4  # the trainer's exit code where another trainer still holds the folder
@@ -56,6 +57,14 @@ def _fail(run: TrainingRun, holder: str, error: TrainingFailed) -> None:
 
 def _train(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
     """Run the trainer; None where the run is no longer ours, or goes on later."""
+    folder = folder_of(run.pk)
+    if spec.stage in {"ppo", "grpo"} and spec.reward.kind == "retries":
+        with serving_retries(run.snapshot_id, folder.retries):
+            return _watch(run, holder, spec)
+    return _watch(run, holder, spec)
+
+
+def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
     folder = folder_of(run.pk)
     trainer = service.start(_trainer(folder, spec))
     watch = Watch(run.pk, holder, trainer, folder.out)

@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "out"
 
     @property
+    def retries(self) -> Path:
+        """Where the service that plays retries writes its address."""
+        return self.path / "retries.address"
+
+    @property
     def process_log(self) -> Path:
         return self.path / "process.log"
 
@@ -78,7 +83,9 @@ def _write_snapshot(path: Path, snapshot: Snapshot) -> None:
 def _with_paths(run: TrainingRun, folder: RunFolder) -> TrainingSpec:
     spec = TrainingSpec.from_json(run.spec)
     dataset = replace(spec.dataset, path=str(folder.snapshot), sha256=run.snapshot.sha256)
-    reward = replace(spec.reward, folder=_folder(run.reward_model))
+    reward = replace(
+        spec.reward, folder=_folder(run.reward_model), address_file=str(folder.retries)
+    )
     return replace(
         spec,
         dataset=dataset,

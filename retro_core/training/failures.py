@@ -13,6 +13,7 @@ Code = Literal[
     "nan_loss",
     "out_of_memory",
     "disk_full",
+    "retry_failed",
     "killed",
     "crashed",
 ]

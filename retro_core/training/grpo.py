@@ -17,7 +17,7 @@ from retro_core.training.hf_trainer import MonitorCallback, train, trainer_argum
 from retro_core.training.models import load_policy
 from retro_core.training.sampling import request_of, sample_figures, text_figures, write_samples
 from retro_core.training.selection import failures_to_answer
-from retro_core.training.spec import TokenSpec
+from retro_core.training.spec import TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
 
 # The library's names of what PPO calls by a shorter one.
@@ -31,7 +31,8 @@ NAMES = {
 
 def train_grpo(given: StageInput) -> StageResult:
     """Raise the reward of the policy's reflections by comparing those of the same failure."""
-    spec, rows = given.spec, failures_to_answer(given.snapshot.train)
+    spec = given.spec
+    rows = filled_batch(failures_to_answer(given.snapshot.train), spec)
     texts = _TextFigures(given, rows)
     trainer = ReflectionGrpoTrainer(
         model=load_policy(spec, given.base_sha256),
@@ -53,6 +54,16 @@ def train_grpo(given: StageInput) -> StageResult:
     trainer.add_callback(callback)
     finished = train(trainer, given.out, given.monitor)
     return StageResult(trainer.model, trainer.state.global_step, finished, texts.latest)
+
+
+def filled_batch(rows: Sequence[RatedReflection], spec: TrainingSpec) -> Sequence[RatedReflection]:
+    """Failures enough for one batch, again from the first where there are too few.
+
+    The library's sampler drops what fills no batch: it would end without a single update.
+    """
+    needed = spec.optimisation.batch_size // spec.grpo.group_size
+    laps = -(-needed // len(rows))
+    return [*rows] * max(laps, 1)
 
 
 class ReflectionGrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl is untyped here

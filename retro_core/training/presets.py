@@ -30,6 +30,7 @@ _PAPER = TrainingSpec(
     evaluation=EvaluationSpec(every=20, samples=8),
 )
 _CPU = TrainingSpec(
+    precision="bfloat16",  # 1.7 times the tokens a second of float32 on a CPU that knows it
     lora=LoraSpec(rank=8, alpha=16),
     tokens=TokenSpec(prompt=256, completion=64),
     checkpoint_every=5,

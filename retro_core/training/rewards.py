@@ -1,24 +1,15 @@
-"""The reward of a fresh reflection: from a reward model, or from a function given by name."""
+"""The reward of a fresh reflection: from a reward model, from a retry, or from a named function."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from retro_core.errors import InvalidInput
+from retro_core.training.retries import RetryClient, RewardRequest
 from retro_core.training.spec import TrainingSpec
 
-
-@dataclass(frozen=True, slots=True)
-class RewardRequest:
-    """A fresh reflection on a recorded failure."""
-
-    task_id: str
-    environment: str
-    trial: int
-    prompt: str
-    text: str
+__all__ = ["RewardFunction", "RewardRequest", "load_reward"]
 
 
 # One finite number for each request, in order. A function given by name gets the settings object
@@ -30,6 +21,8 @@ def load_reward(spec: TrainingSpec) -> RewardFunction:
     """The reward that the specification asks for."""
     if spec.reward.kind == "function":
         return _named_function(spec.reward.function, spec.reward.settings)
+    if spec.reward.kind == "retries":
+        return RetryClient(Path(spec.reward.address_file))
     # The scorer loads a second model: only where it is needed.
     from retro_core.training.scorer import load_scorer
 

@@ -24,6 +24,7 @@ no row has a split, tasks are split by `dataset.validation_fraction` and the see
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,8 +38,15 @@ Precision = Literal["float32", "bfloat16", "4bit"]
 Device = Literal["auto", "cpu", "cuda"]
 Objective = Literal["auto", "bce", "pairwise", "regression"]
 Reference = Literal["parent", "base"]
-RewardKind = Literal["reward_model", "function"]
+RewardKind = Literal["reward_model", "retries", "function"]
 Schedule = Literal["constant", "linear", "cosine"]
+
+# What each kind of reward cannot do without.
+REWARD_FIELDS: Mapping[RewardKind, str] = {
+    "reward_model": "folder",
+    "retries": "address_file",
+    "function": "function",
+}
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,11 @@ class RewardModelSpec(SettingsRecord):
 class RewardSpec(SettingsRecord):
     """Where PPO and GRPO take the reward of a fresh reflection from."""
 
-    kind: RewardKind = setting("reward_model", "A trained reward model, or a function.")
+    kind: RewardKind = setting(
+        "reward_model",
+        "A trained reward model, the ratings of retries that are played, or a function.",
+    )
+    address_file: str = setting("", "Holds the address of the service that plays retries.")
     folder: str = setting("", "Adapter folder of the reward model.")
     normalise: bool = setting(True, "Reward model scores to mean 0, deviation 1 of its training.")
     function: str = setting("", "`package.module:factory`, called with the settings.")
@@ -230,9 +242,8 @@ def check_spec(spec: TrainingSpec) -> None:
 
 def _check_policy_stage(spec: TrainingSpec) -> None:
     reward = spec.reward
-    needed = reward.folder if reward.kind == "reward_model" else reward.function
-    if not needed:
-        field = "folder" if reward.kind == "reward_model" else "function"
+    field = REWARD_FIELDS[reward.kind]
+    if not getattr(reward, field):
         raise InvalidInput(f"reward.{field} must be given for the stage {spec.stage}.")
     if spec.optimisation.max_steps < 1:
         raise InvalidInput(f"optimisation.max_steps must be at least 1 for {spec.stage}.")

@@ -10,6 +10,7 @@ from retro_core.training.models import load_policy, load_tokenizer
 from retro_core.training.scorer import load_scorer
 from retro_core.training.sft import example_trainer
 from retro_core.training.spec import (
+    DatasetSpec,
     EvaluationSpec,
     OptimisationSpec,
     PpoSpec,
@@ -221,3 +222,16 @@ def test_the_last_step_is_always_sampled(world, stage):
 
     assert len(texts(world / f"last-{stage}", 6)) == 2
     assert texts(world / f"last-{stage}", 3) == []
+
+
+def test_grpo_learns_from_one_failure_although_its_batch_holds_two(world, tmp_path) -> None:
+    one = [row for row in reflections() if (row.task_id, row.trial) == ("task-0", 1)]
+    path = write_snapshot(tmp_path / "one.jsonl", [*one, *reflections()[-2:]])
+    spec = tiny_spec(
+        world, "grpo", dataset=DatasetSpec(path=str(path))
+    )  # a batch of 4, groups of 2
+    spec = replace(spec, optimisation=replace(spec.optimisation, max_steps=2))
+
+    outcome = train(spec, tmp_path / "out")
+
+    assert (outcome.status, outcome.step) == ("done", 2)

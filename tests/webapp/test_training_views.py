@@ -12,6 +12,7 @@ from django.utils import timezone
 from retro_core.training.presets import PRESETS
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
+from webapp.experiments.models import Experiment
 from webapp.training.models import MetricPoint, Pipeline, Sample, Snapshot, TrainingRun
 from webapp.training.services.runs import launch
 
@@ -198,6 +199,61 @@ def test_nonsense_in_a_launch_is_refused(
     assert answer.status_code == 422
     assert word in text(answer)
     assert not TrainingRun.objects.exists()
+
+
+def test_a_live_query_is_frozen_at_launch_and_not_by_a_dry_run(researcher: Client) -> None:
+    played_experiment()
+    path = "/training/new/?stage=sft&preset=cpu-small"
+    page = researcher.get(path).context["form"]
+    query = {field.html_name: field.value() for field in page.query if field.value() is not None}
+    sent = form_values(researcher, path) | query | {"name": "from a query", "snapshot": ""}
+    sent |= {"query-rating_source": "effective", "query-repeats": "keep"}
+
+    researcher.post(path, sent | {"dry_run": "1"})
+    assert not Snapshot.objects.exists()
+    answer = researcher.post(path, sent | {"query-validation_share": "0", "launch": "1"})
+
+    run = TrainingRun.objects.get()
+    assert answer["Location"] == f"/training/{run.pk}/"
+    assert (run.snapshot.name, run.snapshot.items_count) == ("from a query: its query", 2)
+
+
+def test_a_launch_with_neither_snapshot_nor_a_query_that_finds_something_is_refused(
+    researcher: Client,
+) -> None:
+    path = "/training/new/?stage=sft&preset=cpu-small"
+    sent = form_values(researcher, path) | {"name": "nothing", "snapshot": "", "launch": "1"}
+
+    nothing_said = researcher.post(path, sent)
+    query = {"query-rating_source": "human", "query-repeats": "keep"}
+    nothing_found = researcher.post(
+        path, sent | query | {"query-validation_share": "0", "query-seed": "0"}
+    )
+
+    assert (nothing_said.status_code, nothing_found.status_code) == (422, 422)
+    assert "mend the query" in text(nothing_said)
+    assert "finds no rated reflection" in text(nothing_found)
+    assert not TrainingRun.objects.exists()
+
+
+def test_ppo_from_retries_needs_no_reward_model_but_failures_that_can_be_played(
+    researcher: Client,
+) -> None:
+    snapshot = taken_snapshot()
+    path = "/training/new/?stage=ppo&preset=cpu-small"
+    sent = form_values(researcher, path) | {"name": "retried", "snapshot": snapshot.pk}
+    sent |= {"reward__kind": "retries", "launch": "1"}
+
+    Experiment.objects.update(source=Experiment.Source.IMPORTED)
+    refused = researcher.post(path, sent)
+    Experiment.objects.update(source=Experiment.Source.PLAYED)
+    launched = researcher.post(path, sent)
+
+    assert refused.status_code == 422
+    assert "2 of 2 items of two cannot be played again" in text(refused)
+    assert launched.status_code == 302
+    run = TrainingRun.objects.get()
+    assert (run.reward_model, run.spec["reward"]["kind"]) == (None, "retries")
 
 
 def test_ppo_needs_batches_of_whole_minibatches(researcher: Client, tmp_path: Path) -> None:

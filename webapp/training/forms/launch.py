@@ -1,10 +1,12 @@
 """The forms that start training: one run, or a whole pipeline."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
@@ -12,17 +14,24 @@ from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
 from webapp.experiments.setting_fields import nested
 from webapp.training.forms.setting_fields import SettingField, flat, setting_fields
+from webapp.training.forms.snapshot import QueryForm
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.pipelines import launch_pipeline
-from webapp.training.services.runs import NEEDS_REWARD_MODEL, check_launch, launch
+from webapp.training.services.runs import POLICY_STAGES, check_launch, check_retries, launch
+from webapp.training.services.snapshots import free_snapshot_name, freeze
 
 STAGES = {
     "sft": "Imitates reflections that helped. Start here.",
     "reward_model": "Learns to tell good reflections from bad ones.",
-    "ppo": "Writes fresh reflections and learns from a reward model's scores.",
+    "ppo": "Writes fresh reflections and learns from a reward model's scores or from retries.",
     "grpo": "The same by comparing groups of reflections, without a value head.",
 }
+REWARDS = [
+    ("reward_model", "A reward model's score"),
+    ("retries", "The rating: the retry is played with each fresh reflection"),
+]
 SEED_LIMIT = 2**31 - 1
+QUERY = "query"  # prefix of the fields of the live query
 
 
 class LaunchForm(forms.Form):
@@ -32,7 +41,16 @@ class LaunchForm(forms.Form):
     notes = forms.CharField(
         required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
     )
-    snapshot = forms.ModelChoiceField(Snapshot.objects.all(), empty_label="Choose a snapshot")
+    snapshot = forms.ModelChoiceField(
+        Snapshot.objects.all(),
+        required=False,
+        empty_label="None: freeze the query below at launch",
+    )
+    reward__kind = forms.ChoiceField(
+        choices=REWARDS,
+        label="Reward of a fresh reflection",
+        help_text="Retries need no reward model, and take the time of an episode each.",
+    )
     parent = forms.ModelChoiceField(
         Adapter.objects.policies(),
         required=False,
@@ -41,7 +59,7 @@ class LaunchForm(forms.Form):
         help_text="Weights to go on from; its shape is kept.",
     )
     reward_model = forms.ModelChoiceField(
-        Adapter.objects.reward_models(), empty_label="Choose a reward model"
+        Adapter.objects.reward_models(), required=False, empty_label="Choose a reward model"
     )
     seed = forms.IntegerField(
         min_value=0, max_value=SEED_LIMIT, initial=0, help_text="Repeats the run exactly."
@@ -58,8 +76,10 @@ class LaunchForm(forms.Form):
         self.stage, self.preset = stage, preset
         self.setting_list: list[SettingField] = list(setting_fields(stage))
         self.fields |= {setting.name: setting.form_field for setting in self.setting_list}
-        if stage not in NEEDS_REWARD_MODEL:
-            del self.fields["reward_model"]
+        sent = self.data if self.is_bound else None
+        self.query = QueryForm(sent, prefix=QUERY)
+        if stage not in POLICY_STAGES:
+            del self.fields["reward_model"], self.fields["reward__kind"]
 
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
@@ -81,6 +101,8 @@ class LaunchForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
+        if not values.get("snapshot") and not self.query.is_valid():
+            self.add_error("snapshot", "Choose one, or mend the query below.")
         if not self.errors:
             try:
                 check_launch(self.spec(), values["parent"], values.get("reward_model"))
@@ -88,9 +110,26 @@ class LaunchForm(forms.Form):
                 self.add_error(None, str(error))
         return values
 
+    @contextmanager
+    def snapshot_to_learn(self, owner: User | None, *, keep: bool) -> Iterator[Snapshot]:
+        """The chosen snapshot, else the query frozen now, for good or for the block alone.
+
+        Raises InvalidInput where the query finds nothing, or retries cannot be played.
+        """
+        chosen: Snapshot | None = self.cleaned_data["snapshot"]
+        with transaction.atomic():
+            taken = chosen or freeze(
+                self.query.query(), name=free_snapshot_name(self.cleaned_data["name"]), owner=owner
+            )
+            check_retries(self.spec(), taken)
+            yield taken
+            if not keep:
+                transaction.set_rollback(True)
+
     def spec(self) -> TrainingSpec:
         """The specification that the valid form describes. Raises InvalidInput."""
         names = ["seed", *(setting.name for setting in self.setting_list)]
+        names += ["reward__kind"] if "reward__kind" in self.fields else []
         values = {name: self.cleaned_data[name] for name in names}
         return TrainingSpec.from_json(nested(values | {"stage": self.stage}))
 
@@ -98,17 +137,18 @@ class LaunchForm(forms.Form):
         """Store and queue the run; None with an error if it is refused."""
         values = self.cleaned_data
         try:
-            return launch(
-                name=values["name"],
-                snapshot=values["snapshot"],
-                spec=self.spec(),
-                preset=self.preset,
-                owner=owner,
-                notes=values["notes"],
-                parent=values["parent"],
-                reward_model=values.get("reward_model"),
-                adapter_family=values["adapter_family"],
-            )
+            with self.snapshot_to_learn(owner, keep=True) as snapshot:
+                return launch(
+                    name=values["name"],
+                    snapshot=snapshot,
+                    spec=self.spec(),
+                    preset=self.preset,
+                    owner=owner,
+                    notes=values["notes"],
+                    parent=values["parent"],
+                    reward_model=values.get("reward_model"),
+                    adapter_family=values["adapter_family"],
+                )
         except InvalidInput as error:
             self.add_error(None, str(error))
             return None

@@ -14,7 +14,13 @@ SEPARATOR = "__"
 NOT_ASKED = frozenset(
     {
         *("stage", "seed", "parent_adapter", "reward__kind", "reward__folder", "reward__function"),
-        *("reward__settings", "dataset__path", "dataset__sha256", "dataset__validation_fraction"),
+        *(
+            "reward__address_file",
+            "reward__settings",
+            "dataset__path",
+            "dataset__sha256",
+            "dataset__validation_fraction",
+        ),
         *("base_model__folder", "base_model__sha256", "base_model__name"),
     }
 )

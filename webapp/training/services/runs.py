@@ -4,19 +4,22 @@ from dataclasses import replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.text import slugify
 
 from retro_core.errors import InvalidInput
-from retro_core.training.spec import TrainingSpec, check_spec
+from retro_core.training.spec import RewardKind, RewardSpec, TrainingSpec, check_spec
 from webapp import jobs
 from webapp.adapters.models import Adapter
+from webapp.episodes.models import Reflection
+from webapp.experiments.models import Experiment
 from webapp.experiments.services import code_version
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.specs import expected_updates
 
 Status = TrainingRun.Status
-NEEDS_REWARD_MODEL = frozenset({"ppo", "grpo"})
+POLICY_STAGES = frozenset({"ppo", "grpo"})
 
 
 @transaction.atomic
@@ -34,6 +37,7 @@ def launch(  # noqa: PLR0913  # one for each thing a form asks
 ) -> TrainingRun:
     """Store a training run and ask a worker for it. Raises InvalidInput."""
     check_launch(spec, parent, reward_model)
+    check_retries(spec, snapshot)
     run = add_run(
         name=name,
         snapshot=snapshot,
@@ -55,12 +59,35 @@ def check_launch(spec: TrainingSpec, parent: Adapter | None, reward_model: Adapt
     check_spec(_with_any_paths(spec))
     if parent and parent.kind != Adapter.Kind.POLICY:
         raise InvalidInput(f"{parent} is a reward model: a parent must be a policy.")
-    if spec.stage not in NEEDS_REWARD_MODEL:
+    if not needs_reward_model(spec):
         return
     if reward_model is None:
-        raise InvalidInput(f"The stage {spec.stage} needs a reward model: train one first.")
+        raise InvalidInput(
+            f"The stage {spec.stage} needs a reward model: train one first,"
+            " or take the ratings of retries."
+        )
     if reward_model.kind != Adapter.Kind.REWARD_MODEL:
         raise InvalidInput(f"{reward_model} is not a reward model.")
+
+
+def needs_reward_model(spec: TrainingSpec) -> bool:
+    """Whether fresh reflections are scored, not played."""
+    return spec.stage in POLICY_STAGES and spec.reward.kind == "reward_model"
+
+
+def check_retries(spec: TrainingSpec, snapshot: Snapshot) -> None:
+    """Refuse retries of failures that cannot be played again. Raises InvalidInput."""
+    if spec.stage not in POLICY_STAGES or spec.reward.kind != "retries":
+        return
+    playable = Reflection.objects.filter(experiment__source=Experiment.Source.PLAYED)
+    items = snapshot.items.annotate(playable=Exists(playable.filter(pk=OuterRef("reflection_id"))))
+    lost = items.filter(playable=False).count()
+    if lost:
+        raise InvalidInput(
+            f"{lost} of {snapshot.items_count} items of {snapshot} cannot be played again: their"
+            " experiments were imported, played by a person or deleted. Take a snapshot of experiments played here, or"
+            " a reward model."
+        )
 
 
 def add_run(  # noqa: PLR0913
@@ -108,7 +135,7 @@ def _with_any_paths(spec: TrainingSpec) -> TrainingSpec:
         spec,
         dataset=replace(spec.dataset, path="later"),
         base_model=replace(spec.base_model, folder="later"),
-        reward=replace(spec.reward, kind="reward_model", folder="later"),
+        reward=replace(_kept_reward(spec.reward), folder="later", address_file="later"),
     )
 
 
@@ -119,8 +146,14 @@ def without_paths(spec: TrainingSpec) -> TrainingSpec:
         parent_adapter="",
         dataset=replace(spec.dataset, path="", sha256=""),
         base_model=replace(spec.base_model, folder=""),
-        reward=replace(spec.reward, kind="reward_model", folder="", function="", settings="{}"),
+        reward=_kept_reward(spec.reward),
     )
+
+
+def _kept_reward(reward: RewardSpec) -> RewardSpec:
+    """Functions are for the command line alone: nobody names code to run in a form."""
+    kind: RewardKind = "retries" if reward.kind == "retries" else "reward_model"
+    return replace(reward, kind=kind, folder="", address_file="", function="", settings="{}")
 
 
 def stop(run_id: int) -> bool:

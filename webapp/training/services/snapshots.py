@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -39,6 +40,16 @@ def freeze(query: BufferQuery, *, name: str, owner: User | None = None) -> Snaps
         item.snapshot = snapshot
     SnapshotItem.objects.bulk_create(items, batch_size=BATCH)
     return snapshot
+
+
+def free_snapshot_name(wanted: str) -> str:
+    """A name that no snapshot has, for one that is taken at a launch."""
+    plain = f"{wanted[:100]}: its query"
+    taken = set(
+        Snapshot.objects.filter(name__startswith=plain[:100]).values_list("name", flat=True)
+    )
+    names = (plain if number == 1 else f"{plain} {number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def frozen_items(query: BufferQuery) -> list[SnapshotItem]:

@@ -70,7 +70,8 @@ def _initial(request: HttpRequest, stage: str, preset: str) -> dict[str, Any]:
 
 def _dry_run(form: LaunchForm) -> dict[str, Any]:
     try:
-        return words.preview_context(preview(form.spec(), form.cleaned_data["snapshot"]))
+        with form.snapshot_to_learn(None, keep=False) as snapshot:
+            return words.preview_context(preview(form.spec(), snapshot))
     except InvalidInput as error:
         form.add_error(None, str(error))
         return {}
