@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCKER = ROOT / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ["setup", "web", "worker-episodes", "worker-training"]
+OURS = ["setup", "web", "worker-episodes", "worker-exchange", "worker-training"]
 GIVEN = {
     "DJANGO_SECRET_KEY": "for this test only",
     "POSTGRES_PASSWORD": "for-this-test-only",
@@ -108,7 +108,7 @@ def test_the_command_of_the_web_service_finds_its_application() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("service", ["worker-episodes", "worker-training"])
+@pytest.mark.parametrize("service", ["worker-episodes", "worker-exchange", "worker-training"])
 def test_a_worker_service_takes_a_job_and_ends(service: str, broker: str) -> None:
     import django_rq
 

@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.accounts.urls")),
     path("experiments/", include("webapp.experiments.urls")),
     path("episodes/", include("webapp.episodes.urls")),
+    path("atlas/", include("webapp.episodes.atlas_urls")),
     path("worlds/", include("webapp.worlds.urls")),
     path("task-sets/", include("webapp.tasks.urls")),
     path("reflections/", include("webapp.episodes.reflection_urls")),
@@ -13,6 +14,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications/", include("webapp.notifications.urls")),
     path("training/", include("webapp.training.urls")),
     path("adapters/", include("webapp.adapters.urls")),
+    path("data/", include("webapp.exchange.urls")),
+    path("tokens/", include("webapp.api.token_urls")),
+    path("api/", include("webapp.api.urls")),
     path("search/", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),
 ]

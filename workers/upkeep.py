@@ -30,4 +30,5 @@ def _without_worker() -> ExperimentQuerySet:
         lease_expires_at__gte=Now(),
     )
     live = [Experiment.Status.QUEUED, Experiment.Status.RUNNING]
-    return Experiment.objects.filter(~Exists(held), status__in=live).order_by("pk")
+    played_here = Experiment.objects.filter(source=Experiment.Source.PLAYED)
+    return played_here.filter(~Exists(held), status__in=live).order_by("pk")

@@ -1,23 +1,20 @@
-"""The form of a new experiment, and the upload of recorded episodes."""
+"""The form of a new experiment."""
 
-import json
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
 from retro_core.config import ExperimentConfig
 from tests.webapp.played import client_of, new_experiment
-from webapp.episodes.models import Episode
 from webapp.experiments.forms import ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
 from webapp.experiments.setting_fields import flat, nested
 from webapp.tasks.models import TaskSet
 
 pytestmark = pytest.mark.django_db
-NEW, UPLOAD = "/experiments/new/", "/experiments/import/"
+NEW = "/experiments/new/"
 
 
 @pytest.fixture
@@ -142,10 +139,9 @@ def test_a_viewer_may_neither_make_nor_import() -> None:
     viewer = client_of("viewer")
 
     assert viewer.post(NEW, filled()).status_code == 403
-    assert viewer.post(UPLOAD, {}).status_code == 403
 
 
-@pytest.mark.parametrize("path", [NEW, UPLOAD])
+@pytest.mark.parametrize("path", [NEW])
 def test_another_method_is_refused(researcher: Client, path: str) -> None:
     assert researcher.put(path).status_code == 405
 
@@ -154,75 +150,3 @@ def test_settings_survive_the_way_through_the_form() -> None:
     config = ExperimentConfig(trials=4)
 
     assert ExperimentConfig.from_json(nested(flat(config))) == config
-
-
-def line(trial: int = 1, **changes: object) -> bytes:
-    values: dict[str, object] = {
-        "experiment": "recorded doors",
-        "environment": "doors",
-        "method": "reflexion",
-        "task_id": "doors-1",
-        "trial": trial,
-        "steps": [{"thought": "", "action": "open red", "observation": "A wall."}],
-        "success": False,
-        "episode_return": 0.0,
-        "truncated": False,
-    }
-    return json.dumps(values | changes).encode()
-
-
-def upload(client: Client, *lines: bytes, name: str = "log.jsonl", **more: str) -> HttpResponse:
-    file = SimpleUploadedFile(name, b"\n".join(lines))
-    return client.post(UPLOAD, {"file": file, **more})
-
-
-def test_a_good_file_leads_to_its_experiment(researcher: Client) -> None:
-    response = upload(researcher, line(1), line(2))
-
-    made = Experiment.objects.get(name="recorded doors")
-    assert response["Location"] == f"/experiments/{made.pk}/"
-    assert Episode.objects.count() == 2
-
-
-def test_the_same_file_again_changes_nothing(researcher: Client) -> None:
-    upload(researcher, line(1))
-
-    upload(researcher, line(1))
-
-    assert Episode.objects.count() == 1
-
-
-def test_every_bad_line_is_named_and_nothing_is_imported(researcher: Client) -> None:
-    response = upload(researcher, line(1), b"{broken", line(0))
-
-    numbers = [bad.number for bad in response.context["report"].bad_lines]
-    assert (response.status_code, numbers) == (422, [2, 3])
-    assert "Nothing was imported" in text(response)
-    assert Episode.objects.count() == 0
-
-
-def test_the_good_lines_are_imported_when_asked(researcher: Client) -> None:
-    response = upload(researcher, line(1), b"{broken", skip_bad="on")
-
-    assert response.status_code == 200
-    assert "1 bad line" in text(response)
-    assert Episode.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x00\x01\xff", b"[]", b"\n\n", b"[" * 100_000, b'{"experiment": 1e999}']
-)
-def test_a_file_that_is_no_log_is_refused_in_words(researcher: Client, content: bytes) -> None:
-    assert upload(researcher, content).status_code in (200, 422)
-    assert Experiment.objects.count() == 0
-
-
-def test_a_very_long_file_name_does_no_harm(researcher: Client) -> None:
-    assert upload(researcher, line(1), name="x" * 250 + ".jsonl").status_code == 302
-
-
-def test_an_upload_without_a_file_asks_for_one(researcher: Client) -> None:
-    response = researcher.post(UPLOAD, {})
-
-    assert response.status_code == 422
-    assert "This field is required." in text(response)

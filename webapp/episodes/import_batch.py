@@ -1,14 +1,15 @@
 """Writing checked log lines, a batch at a time, next to what is stored already."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.utils import timezone
 
 from retro_core.config import ExperimentConfig
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import LogLine
-from webapp.episodes.models import Episode, Reflection, Step
-from webapp.episodes.records import step_rows
+from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
+from webapp.episodes.records import step_rows, turns
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import IMPORTED_SPLIT
@@ -16,6 +17,7 @@ from webapp.tasks.services import IMPORTED_SPLIT
 Refuse = Callable[[int, str], None]
 TaskKey = tuple[str, str]
 STEP_BATCH = 2000
+IMPORTED = Experiment.Source.IMPORTED
 
 
 class Shelf:
@@ -81,7 +83,9 @@ class Shelf:
         for line in lines:
             task = tasks[line.environment, line.task_id]
             row = stored.get((self.experiments[self._name(line)].pk, task.pk, line.trial))
-            if row is None:
+            if row is None and self.experiments[self._name(line)].source != IMPORTED:
+                refuse(line.number, _played_here(self._name(line)))
+            elif row is None:
                 new.append(line)
             elif _same_outcome(row, line):
                 self.known += 1
@@ -96,14 +100,15 @@ class Shelf:
                 experiment=self.experiments[self._name(line)],
                 task=tasks[line.environment, line.task_id],
                 trial=line.trial,
+                seed=line.seed,
                 success=line.success,
                 episode_return=line.episode_return,
-                terminated=not line.truncated,
+                terminated=not line.truncated if line.terminated is None else line.terminated,
                 truncated=line.truncated,
-                truncation_reason=Episode.Truncation.UNKNOWN if line.truncated else "",
+                truncation_reason=line.truncation_reason,
                 final_answer=line.final_answer,
-                step_count=len(line.steps),
-                finished_at=now,
+                finished_at=line.finished_at or now,
+                **_sums(line),
             )
             for line in lines
         ]
@@ -111,6 +116,9 @@ class Shelf:
         pairs = list(zip(rows, lines, strict=True))
         steps = [step for row, line in pairs for step in step_rows(row, line.steps)]
         Step.objects.bulk_create(steps, batch_size=STEP_BATCH)
+        EpisodeHead.objects.bulk_create(
+            EpisodeHead(episode=row, messages=turns(line.head)) for row, line in pairs if line.head
+        )
         Reflection.objects.bulk_create(
             Reflection(
                 episode=row, experiment_id=row.experiment_id, text=line.reflection, written_at=now
@@ -122,16 +130,32 @@ class Shelf:
         self._touched |= {self._name(line) for line in lines}
 
 
+def _sums(line: LogLine) -> dict[str, Any]:
+    """The columns of an episode that are sums over its steps."""
+    usages = [step.usage for step in line.steps]
+    return {
+        "step_count": len(line.steps),
+        "invalid_count": sum(step.invalid for step in line.steps),
+        "prompt_tokens": sum(usage.prompt_tokens for usage in usages),
+        "completion_tokens": sum(usage.completion_tokens for usage in usages),
+        "seconds": sum(usage.seconds for usage in usages),
+    }
+
+
 def _same_outcome(row: Episode, line: LogLine) -> bool:
     stored = (row.success, row.episode_return, row.step_count)
     return stored == (line.success, line.episode_return, len(line.steps))
 
 
 def _imported_experiment(name: str, line: LogLine, source: str) -> Experiment:
-    """The stored experiment of that name, or a new one, locked until the import ends."""
-    stored = Experiment.objects.select_for_update().filter(name=name).first()
+    """The stored experiment of that name, or a new one.
+
+    An imported one is locked until the import ends; one that is played here stays free.
+    """
+    stored = Experiment.objects.filter(name=name).first()
     if stored is not None:
-        return stored
+        imported = Experiment.objects.filter(pk=stored.pk, source=IMPORTED)
+        return imported.select_for_update().first() or stored
     task_set, _ = TaskSet.objects.get_or_create(
         name=f"{name[:100]} (imported)",
         defaults={"environment": line.environment, "split": IMPORTED_SPLIT, "source": source},
@@ -142,7 +166,8 @@ def _imported_experiment(name: str, line: LogLine, source: str) -> Experiment:
         environment=line.environment,
         method=line.method,
         actor_model=line.actor,
-        source=Experiment.Source.IMPORTED,
+        trials=1,
+        source=IMPORTED,
         status=Experiment.Status.FINISHED,
         notes=f"Imported from {source}.",
         config=ExperimentConfig(method=line.method).to_json(),
@@ -150,16 +175,20 @@ def _imported_experiment(name: str, line: LogLine, source: str) -> Experiment:
     )
 
 
+def _played_here(name: str) -> str:
+    return f"an experiment named {name!r} was played here; import under another name"
+
+
 def _difference(experiment: Experiment, line: LogLine) -> str:
     """Why the line cannot belong to the experiment; empty if it can."""
-    if experiment.source != Experiment.Source.IMPORTED:
-        return f"an experiment named {experiment.name!r} was played here; import under another name"
     for column, value in [
         ("environment", line.environment),
         ("method", line.method),
         ("actor_model", line.actor),
     ]:
         known = getattr(experiment, column)
+        if value != known and experiment.source != IMPORTED:
+            return _played_here(experiment.name)
         if value != known:
             word = column.removesuffix("_model")
             return f"{word} {value!r}, but the experiment {experiment.name!r} has {known!r}"

@@ -3,12 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from django.db.models import Value
+from django.db.models.functions import Greatest
+
 from retro_core.memory import word_overlap
 from retro_core.ratings import effective_rating, rating
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
 from webapp.experiments.services import config_of
-from webapp.tasks.models import TaskSetMember
+from webapp.tasks.models import TaskSet, TaskSetMember
+from webapp.tasks.services import IMPORTED_SPLIT
 
 BATCH = 1000
 Played = Mapping[int, Sequence[Episode]]
@@ -50,11 +54,19 @@ def _settle_tasks(experiment: Experiment, played: Played) -> None:
     ]
     experiment.experiment_tasks.all().delete()
     ExperimentTask.objects.bulk_create(rows, batch_size=BATCH)
-    experiment.task_set.members.all().delete()
+    if experiment.task_set.split == IMPORTED_SPLIT:
+        _add_members(experiment.task_set, list(played))
+
+
+def _add_members(task_set: TaskSet, task_ids: Sequence[int]) -> None:
+    """New tasks join at the end of a task set that an import made."""
+    known = dict(task_set.members.values_list("task", "position"))
+    new = [task_id for task_id in task_ids if task_id not in known]
+    first = max(known.values(), default=-1) + 1
     TaskSetMember.objects.bulk_create(
         [
-            TaskSetMember(task_set=experiment.task_set, task_id=row.task_id, position=row.position)
-            for row in rows
+            TaskSetMember(task_set=task_set, task_id=task_id, position=position)
+            for position, task_id in enumerate(new, start=first)
         ],
         batch_size=BATCH,
     )
@@ -85,20 +97,28 @@ def _rate_reflections(experiment: Experiment, played: Played) -> int:
     }
     share = config_of(experiment).near_repeat_share
     previous: dict[int, str] = {}
+    changed = []
     rows = list(
         experiment.reflections.select_related("episode")
         .select_for_update(of=("self",))
         .order_by("episode__trial", "episode")
     )
     for row in rows:
+        before_it = _derived(row)
         task, trial = row.episode.task_id, row.episode.trial
         _rate(row, returns[task, trial], returns.get((task, trial + 1)))
         before = previous.get(task)
         row.repeats_previous = before is not None and word_overlap(before, row.text) >= share
         previous[task] = row.text
-    changed = ["automatic_rating", "effective_rating", "repeats_previous"]
-    Reflection.objects.bulk_update(rows, changed, batch_size=BATCH)
+        if _derived(row) != before_it:
+            changed.append(row)
+    columns = ["automatic_rating", "effective_rating", "repeats_previous"]
+    Reflection.objects.bulk_update(changed, columns, batch_size=BATCH)
     return len(rows)
+
+
+def _derived(row: Reflection) -> tuple[float | None, float | None, bool]:
+    return row.automatic_rating, row.effective_rating, row.repeats_previous
 
 
 def _rate(row: Reflection, earlier: float, later: float | None) -> None:
@@ -111,7 +131,9 @@ def _rate(row: Reflection, earlier: float, later: float | None) -> None:
 def _settle_counters(experiment: Experiment, played: Played, reflections: int) -> None:
     episodes = [episode for rows in played.values() for episode in rows]
     Experiment.objects.filter(pk=experiment.pk).update(
-        trials=max((episode.trial for episode in episodes), default=1),
+        trials=Greatest("trials", Value(max((row.trial for row in episodes), default=1))),
+        prompt_tokens=sum(episode.prompt_tokens for episode in episodes),
+        completion_tokens=sum(episode.completion_tokens for episode in episodes),
         tasks_total=len(played),
         tasks_ended=len(played),
         tasks_solved=sum(_solved_at(rows) is not None for rows in played.values()),

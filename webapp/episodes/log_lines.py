@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_args
 
 from retro_core.config import Method
 from retro_core.errors import InvalidInput
-from retro_core.types import Step
+from retro_core.types import Message, Step, Usage
 
 METHODS = get_args(Method)
 LONGEST_LINE = 32 * 1024 * 1024  # bytes
@@ -24,6 +25,9 @@ REQUIRED: dict[str, tuple[type, ...]] = {
     "truncated": (bool,),
 }
 OPTIONAL_TEXTS = ("actor", "goal", "gold_answer", "final_answer", "reflection")
+TRUNCATIONS = ("", "step_cap", "repeated_action", "context_full", "given_up", "unknown")
+ROLES = ("system", "user", "assistant")
+LARGEST_SEED = 2**63 - 1
 LONGEST = {"experiment": 160, "environment": 60, "task_id": 200, "actor": 120}  # characters
 TYPE_WORDS = {
     str: "text",
@@ -53,11 +57,20 @@ class LogLine:
     truncated: bool
     final_answer: str
     reflection: str
+    seed: int = 0
+    terminated: bool | None = None
+    truncation_reason: str = ""
+    head: tuple[Message, ...] = ()
+    finished_at: datetime | None = None
 
 
 def read_line(line: bytes, number: int) -> LogLine:
     """Check everything that one line alone can tell. Raises InvalidInput with the reason."""
-    values = _parsed(line)
+    return read_values(_parsed(line), number)
+
+
+def read_values(values: dict[str, Any], number: int) -> LogLine:
+    """The same of a row that was parsed before."""
     _check_required(values)
     texts = {name: _optional_text(values, name) for name in OPTIONAL_TEXTS}
     for name, limit in LONGEST.items():
@@ -74,6 +87,11 @@ def read_line(line: bytes, number: int) -> LogLine:
         success=values["success"],
         episode_return=float(values["episode_return"]),
         truncated=values["truncated"],
+        seed=_whole(values, "seed"),
+        terminated=_flag(values, "terminated"),
+        truncation_reason=_truncation(values),
+        head=_messages(values, "head"),
+        finished_at=_moment(values, "finished_at"),
         **texts,
     )
 
@@ -92,11 +110,11 @@ def _parsed(line: bytes) -> dict[str, Any]:  # JSON values are of any type
     if not isinstance(values, dict):
         raise InvalidInput("not a JSON object")
     if "\\u" in text:
-        _check_storable(values)
+        check_storable(values)
     return values
 
 
-def _check_storable(value: object) -> None:
+def check_storable(value: object) -> None:
     """Escapes may spell what no text column holds."""
     match value:
         case str():
@@ -106,10 +124,10 @@ def _check_storable(value: object) -> None:
                 raise InvalidInput("holds half a surrogate pair")
         case list():
             for part in value:
-                _check_storable(part)
+                check_storable(part)
         case dict():
             for part in [*value, *value.values()]:
-                _check_storable(part)
+                check_storable(part)
 
 
 def _check_required(values: dict[str, Any]) -> None:
@@ -157,9 +175,88 @@ def _step(values: object, place: int) -> Step:
         )
     except InvalidInput as error:
         raise InvalidInput(f"step {place}: {error}") from error
-    if "action" not in values:
+    if values.get("action") is None:
         raise InvalidInput(f"step {place}: action is missing")
     reward = values.get("reward", 0.0)
     if not _is_a(reward, (float, int)) or not _is_number(reward):
         raise InvalidInput(f"step {place}: reward must be a finite number")
-    return Step(thought, action, observation, reward=float(reward))
+    try:
+        more = _step_details(values)
+    except InvalidInput as error:
+        raise InvalidInput(f"step {place}: {error}") from error
+    return Step(thought, action, observation, reward=float(reward), **more)
+
+
+def _step_details(values: dict[str, Any]) -> dict[str, Any]:  # the fields of a Step
+    """What only episodes played here know of a step."""
+    seconds = values.get("seconds") or 0.0
+    if not _is_a(seconds, (float, int)) or not _is_number(seconds) or seconds < 0:
+        raise InvalidInput("seconds must be a number from 0")
+    prompt, completion = _count(values, "prompt_tokens"), _count(values, "completion_tokens")
+    digest = _optional_text(values, "prompt_sha256")
+    if len(digest) > 64:
+        raise InvalidInput("prompt_sha256 is longer than 64 characters")
+    return {
+        "invalid": bool(_flag(values, "invalid")),
+        "reply": _optional_text(values, "reply"),
+        "prompt_sha256": digest,
+        "dropped_observations": _count(values, "dropped_observations"),
+        "usage": Usage(prompt, completion, float(seconds)),
+        "follow_ups": _messages(values, "follow_ups"),
+        "repaired": bool(_flag(values, "repaired")),
+    }
+
+
+def _whole(values: dict[str, Any], name: str) -> int:
+    value = values.get(name)
+    if value is not None and not (_is_a(value, (int,)) and abs(value) <= LARGEST_SEED):
+        raise InvalidInput(f"{name} must be a whole number")
+    return value or 0
+
+
+def _count(values: dict[str, Any], name: str) -> int:
+    value = _whole(values, name)
+    if not 0 <= value < 2**31:
+        raise InvalidInput(f"{name} must be from 0 to 2147483647")
+    return value
+
+
+def _flag(values: dict[str, Any], name: str) -> bool | None:
+    value = values.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false")
+    return value
+
+
+def _truncation(values: dict[str, Any]) -> str:
+    reason = _optional_text(values, "truncation_reason")
+    if reason not in TRUNCATIONS:
+        raise InvalidInput(f"truncation_reason {reason!r} is not one of {TRUNCATIONS[1:]}")
+    return reason or ("unknown" if values["truncated"] else "")
+
+
+def _messages(values: dict[str, Any], name: str) -> tuple[Message, ...]:
+    turns = values.get(name) or []
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise InvalidInput(f"{name} must be a list of messages")
+    if any(turn.get("role") not in ROLES for turn in turns):
+        raise InvalidInput(f"{name}: the role of a message is one of {', '.join(ROLES)}")
+    return tuple(Message(turn["role"], _optional_text(turn, "content")) for turn in turns)
+
+
+def _moment(values: dict[str, Any], name: str) -> datetime | None:
+    text = _optional_text(values, name)
+    if not text:
+        return None
+    return moment(text, name)
+
+
+def moment(text: str, name: str) -> datetime:
+    """A time with its zone, as ISO 8601. Raises InvalidInput."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"{name} is no time: {text!r}") from error
+    if when.tzinfo is None:
+        raise InvalidInput(f"{name} has no time zone")
+    return when

@@ -63,10 +63,15 @@ def model_is_ready() -> bool:
 
 
 def workers() -> list[Service]:
-    """One worker for episodes and one for training."""
+    """One worker each for episodes, for training, and for exports and imports."""
     episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]
     training = ["--worker-class", "workers.training_worker.TrainingWorker", "--worker-ttl", "45"]
-    return [_worker("episodes", episodes), _worker("training", training)]
+    exchange = ["--worker-class", "workers.exchange_worker.ExchangeWorker", "--worker-ttl", "45"]
+    return [
+        _worker("episodes", episodes),
+        _worker("training", training),
+        _worker("exchange", exchange),
+    ]
 
 
 def web_server() -> Service:

@@ -1,0 +1,276 @@
+"""Episodes that a foreign agent records while it plays: opened, grown step by step, ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from retro_core import types
+from retro_core.config import ExperimentConfig, Method
+from retro_core.errors import InvalidInput
+from retro_core.ratings import effective_rating, rating
+from webapp.api.errors import Conflict
+from webapp.api.models import OpenEpisode, OpenStep
+from webapp.episodes.models import Episode, Reflection
+from webapp.episodes.services import record_episode, record_reflection
+from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.experiments.services import config_of
+from webapp.tasks.models import Task, TaskSet, TaskSetMember
+from webapp.tasks.services import IMPORTED_SPLIT
+
+Status = Experiment.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an episode ended; None is the sum of the rewards."""
+
+    success: bool
+    truncated: bool
+    episode_return: float | None
+    final_answer: str
+    steps_count: int
+
+
+@transaction.atomic
+def open_experiment(  # noqa: PLR0913  # one for each thing that is told of it
+    *,
+    name: str,
+    environment: str,
+    method: Method,
+    actor: str,
+    trials: int,
+    seed: int,
+    notes: str,
+    owner: User,
+) -> tuple[Experiment, bool]:
+    """An experiment that takes pushed episodes; the same again is found, not made twice."""
+    if not environment.strip():
+        raise InvalidInput("environment is needed: the world that the agent plays in.")
+    stored = Experiment.objects.filter(name=name).first()
+    if stored is not None:
+        same = (stored.environment, stored.method, stored.actor_model, stored.owner_id)
+        if same != (environment, method, actor, owner.pk) or not _takes_episodes(stored):
+            raise Conflict(f"There is another experiment named {name!r}.")
+        return stored, False
+    task_set, is_new = TaskSet.objects.get_or_create(
+        name=f"{name[:100]} (imported)",
+        defaults={"environment": environment, "split": IMPORTED_SPLIT, "source": "pushed"},
+    )
+    if not is_new and task_set.environment != environment:
+        raise Conflict(f"The task set {task_set.name!r} is of another environment.")
+    made = Experiment.objects.create(
+        name=name,
+        owner=owner,
+        notes=notes,
+        task_set=task_set,
+        environment=environment,
+        method=method,
+        actor_model=actor,
+        trials=trials,
+        seed=seed,
+        config=replace(ExperimentConfig(method=method), trials=trials, seed=seed).to_json(),
+        source=Experiment.Source.IMPORTED,
+        status=Status.RUNNING,
+        started_at=timezone.now(),
+    )
+    return made, True
+
+
+def _takes_episodes(experiment: Experiment) -> bool:
+    return experiment.source == Experiment.Source.IMPORTED and experiment.status == Status.RUNNING
+
+
+def check_open(experiment: Experiment) -> None:
+    """Raises Conflict where it takes no episodes."""
+    if not _takes_episodes(experiment):
+        raise Conflict("This experiment takes no pushed episodes, or was finished.")
+
+
+@transaction.atomic
+def finish_experiment(experiment: Experiment) -> bool:
+    """No more episodes will come; False if it was finished before."""
+    running = Experiment.objects.filter(
+        pk=experiment.pk, status=Status.RUNNING, source=Experiment.Source.IMPORTED
+    )
+    moved = running.update(status=Status.FINISHED, finished_at=timezone.now())
+    if moved:
+        OpenEpisode.objects.filter(experiment=experiment).delete()
+    return bool(moved)
+
+
+@transaction.atomic
+def open_episode(experiment: Experiment, key: str, trial: int, goal: str) -> bool:
+    """Begin an episode; False if it was begun or recorded before."""
+    row = _task_row(experiment, key, goal)
+    if Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).exists():
+        return False
+    _, is_new = OpenEpisode.objects.get_or_create(experiment=experiment, task_key=key, trial=trial)
+    if is_new:
+        _show(row, trial, 0, "")
+    return is_new
+
+
+@transaction.atomic
+def add_steps(
+    experiment: Experiment, key: str, trial: int, first: int, bodies: Sequence[dict[str, Any]]
+) -> bool:
+    """Append steps to an open episode; the same ones again are harmless, others a Conflict."""
+    episode = _opened(experiment, key, trial)
+    stored = {step.index: step.body for step in episode.steps.filter(index__gte=first)}
+    new = []
+    for index, body in enumerate(bodies, start=first):
+        if index not in stored:
+            new.append(OpenStep(episode=episode, index=index, body=body))
+        elif stored[index] != body:
+            raise Conflict(f"Step {index} was sent before with other words.")
+    OpenStep.objects.bulk_create(new)
+    if new:
+        row = _row_of(experiment, key)
+        _show(row, trial, new[-1].index + 1, new[-1].body["action"])
+    return bool(new)
+
+
+@transaction.atomic
+def end_episode(
+    experiment: Experiment, key: str, trial: int, ending: Ending
+) -> tuple[Episode, bool]:
+    """Record the episode with all that follows from it; the same end again is harmless."""
+    row = _row_of(experiment, key)
+    recorded = Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).first()
+    if recorded is not None:
+        if (recorded.success, recorded.step_count) != (ending.success, ending.steps_count):
+            raise Conflict("This episode was recorded with another end.")
+        return recorded, False
+    opened = _opened(experiment, key, trial)
+    steps = [_step(step.body) for step in opened.steps.all()]
+    places = list(opened.steps.values_list("index", flat=True))
+    if places != list(range(ending.steps_count)):
+        raise Conflict(
+            f"{len(places)} steps are here, {ending.steps_count} were sent: send the missing ones."
+        )
+    whole = types.Episode(
+        task_id=key,
+        trial=trial,
+        seed=0,
+        head=(),
+        steps=tuple(_paid(steps, ending.episode_return)),
+        success=ending.success,
+        terminated=not ending.truncated,
+        truncated=ending.truncated,
+        truncation_reason="unknown" if ending.truncated else "",  # type: ignore[arg-type]
+        final_answer=ending.final_answer,
+    )
+    record_episode(row, whole)
+    opened.delete()
+    return Episode.objects.get(experiment=experiment, task=row.task_id, trial=trial), True
+
+
+@transaction.atomic
+def add_reflection(
+    experiment: Experiment, key: str, trial: int, text: str, prompt: str
+) -> tuple[Reflection, bool]:
+    """Write the reflection of a recorded episode; one that comes late is rated at once."""
+    row = _row_of(experiment, key)
+    episode = Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).first()
+    if episode is None:
+        raise Conflict("End the episode first: a reflection belongs to a recorded one.")
+    written = types.Reflection(key, trial, prompt, text)
+    share = config_of(experiment).near_repeat_share
+    is_new = record_reflection(row, written, repeat_share=share)
+    stored = Reflection.objects.get(episode=episode)
+    if stored.text != text:
+        raise Conflict("This trial has another reflection already.")
+    if is_new:
+        _rate_late(stored, episode)
+    return stored, is_new
+
+
+def _rate_late(stored: Reflection, episode: Episode) -> None:
+    later = Episode.objects.filter(
+        experiment=episode.experiment_id, task=episode.task_id, trial=episode.trial + 1
+    ).first()
+    if later is not None:
+        stored.automatic_rating = rating(episode.episode_return, later.episode_return)
+        stored.effective_rating = effective_rating(stored.automatic_rating, adjudicated=None)
+        stored.save(update_fields=["automatic_rating", "effective_rating"])
+
+
+def _task_row(experiment: Experiment, key: str, goal: str) -> ExperimentTask:
+    """The task's row in the experiment, added at its end where it is new."""
+    # One at a time: two new tasks must not take the same position.
+    Experiment.objects.select_for_update().get(pk=experiment.pk)
+    task, _ = Task.objects.get_or_create(
+        environment=experiment.environment,
+        key=key,
+        defaults={"goal": goal, "split": IMPORTED_SPLIT},
+    )
+    if goal and not task.goal:
+        Task.objects.filter(pk=task.pk).update(goal=goal)
+    elif goal and task.goal != goal:
+        raise Conflict(f"The task {key!r} is known with another goal.")
+    stored = ExperimentTask.objects.filter(experiment=experiment, task=task).first()
+    if stored is not None:
+        return stored
+    last = experiment.experiment_tasks.aggregate(last=Max("position"))["last"]
+    position = 0 if last is None else last + 1
+    _add_member(experiment.task_set_id, task)
+    Experiment.objects.filter(pk=experiment.pk).update(tasks_total=F("tasks_total") + 1)
+    return ExperimentTask.objects.create(experiment=experiment, task=task, position=position)
+
+
+def _add_member(task_set_id: int, task: Task) -> None:
+    members = TaskSetMember.objects.filter(task_set=task_set_id)
+    last = members.aggregate(last=Max("position"))["last"]
+    if not members.filter(task=task).exists():
+        position = 0 if last is None else last + 1
+        TaskSetMember.objects.create(task_set_id=task_set_id, task=task, position=position)
+
+
+def _row_of(experiment: Experiment, key: str) -> ExperimentTask:
+    row = ExperimentTask.objects.filter(experiment=experiment, task__key=key).first()
+    if row is None:
+        raise Conflict(f"The experiment has no task {key!r} yet: open an episode first.")
+    return row
+
+
+def _opened(experiment: Experiment, key: str, trial: int) -> OpenEpisode:
+    found = OpenEpisode.objects.select_for_update().filter(
+        experiment=experiment, task_key=key, trial=trial
+    )
+    episode = found.first()
+    if episode is None:
+        raise Conflict("This episode is not open: it was not begun, or is recorded already.")
+    return episode
+
+
+def _show(row: ExperimentTask, trial: int, step: int, action: str) -> None:
+    """What the page of the experiment shows as being played right now."""
+    ExperimentTask.objects.filter(pk=row.pk).update(
+        live_trial=trial, live_step=step, live_action=action[:200]
+    )
+
+
+def _step(body: dict[str, Any]) -> types.Step:
+    usage = types.Usage(body["prompt_tokens"], body["completion_tokens"], body["seconds"])
+    return types.Step(
+        thought=body["thought"],
+        action=body["action"],
+        observation=body["observation"],
+        reward=body["reward"],
+        invalid=body["invalid"],
+        usage=usage,
+    )
+
+
+def _paid(steps: list[types.Step], told: float | None) -> list[types.Step]:
+    """Steps whose rewards add up to the told return, which unpaid steps get at the last one."""
+    if told is None or abs(sum(step.reward for step in steps) - told) < 1e-9:
+        return steps
+    if not steps or any(step.reward for step in steps):
+        raise InvalidInput("episode_return is not the sum of the rewards of the steps.")
+    return [*steps[:-1], replace(steps[-1], reward=told)]

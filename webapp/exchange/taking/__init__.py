@@ -1,0 +1,1 @@
+"""Checked rows on their way into the database, a table a module."""
