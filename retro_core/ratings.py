@@ -17,15 +17,32 @@ def ratings_of_trials(returns: Sequence[float]) -> list[float]:
     return [rating(earlier, later) for earlier, later in pairwise(returns)]
 
 
+CONFIDENCE_WEIGHTS = {1: 1.0, 2: 2.0, 3: 3.0}  # low, medium, high; unsaid counts as medium
+
+
 def agreed_value(
-    values: Sequence[float], *, least_responses: int = 1, tolerance: float = 0.0
+    values: Sequence[float],
+    *,
+    least_responses: int = 1,
+    tolerance: float = 0.0,
+    weights: Sequence[float] | None = None,
 ) -> float | None:
-    """The mean of human values that lie within `tolerance` of each other, else None."""
+    """The mean of human values that lie within `tolerance` of each other, else None.
+
+    With `weights`, one a value, the weighted mean.
+    """
     if len(values) < max(least_responses, 1):
         return None
     if max(values) - min(values) > tolerance:
         return None
-    return mean(values)
+    if weights is None:
+        return mean(values)
+    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+
+
+def confidence_weight(confidence: int | None) -> float:
+    """How much a value of this confidence counts where the rule weighs it."""
+    return CONFIDENCE_WEIGHTS[confidence or 2]
 
 
 def effective_rating(

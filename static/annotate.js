@@ -278,3 +278,14 @@ function begin() {
 document.addEventListener("keydown", onWorkKey);
 if (form) begin();
 if (undo) setTimeout(() => undo.remove(), 10000);
+
+// ---------- the model's suggestion stays open or closed, as it was left ----------
+for (const fold of document.querySelectorAll("[data-remember]")) {
+  const name = `fold ${fold.dataset.remember}`;
+  try {
+    if (localStorage.getItem(name) === "closed") fold.open = false;
+    fold.addEventListener("toggle", () => localStorage.setItem(name, fold.open ? "open" : "closed"));
+  } catch {
+    // Storage can be forbidden: then it opens each time.
+  }
+}

@@ -2,13 +2,15 @@
 
 from webapp import jobs
 from webapp.annotation.models import Counterfactual, Measurement
+from webapp.annotation.services.retraining import compare_finished
 
 
 def take_up_asked_work() -> list[tuple[str, int]]:
     """Queue what is free and has no waiting job; return what was queued.
 
-    A job too many finds nothing to claim and ends.
+    A finished retraining gets its comparison. A job too many finds nothing to claim and ends.
     """
+    compare_finished()
     found = []
     for queue, path, model in (
         (jobs.EPISODES, jobs.REPLAY, Counterfactual),

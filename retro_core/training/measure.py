@@ -62,10 +62,11 @@ def features(rows: Sequence[Row], base: Path) -> Iterator[Row]:
 
     tokenizer = load_tokenizer(base)
     model = AutoModel.from_pretrained(base, dtype=torch.float32).eval()
+    longest = min(MOST_TOKENS, getattr(model.config, "max_position_embeddings", MOST_TOKENS))
     for batch in _batches(rows):
         texts = [row["text"] or " " for row in batch]
         read = tokenizer(
-            texts, return_tensors="pt", padding=True, truncation=True, max_length=MOST_TOKENS
+            texts, return_tensors="pt", padding=True, truncation=True, max_length=longest
         )
         with torch.no_grad():
             hidden = model(**read).last_hidden_state

@@ -1,7 +1,11 @@
 """Answers out and in again, and in the JSON of other tools."""
 
+import io
 import json
+from uuid import uuid4
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
@@ -23,6 +27,8 @@ from webapp.annotation.models import (
     Response,
 )
 from webapp.annotation.services import answers
+from webapp.annotation.services.columns import SCHEMA, rows_of_parquet
+from webapp.annotation.services.making import Selection, Terms, make_queue
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +120,50 @@ def test_other_tools_get_their_own_json(queue: Queue) -> None:
     numbers = [one for one in task["annotations"][0]["result"] if one["type"] == "number"]
     assert numbers[0]["value"] == {"number": 0.5}
     assert task["predictions"][0]["result"][0]["value"] == {"number": 0.0}
+
+
+def test_a_parquet_export_holds_the_same_history_and_is_imported_again(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    give(item, person("ann"), override(0.5))
+    give(item, person("ann"), override(1.0))
+    lead = signed_in(person("lea", "researcher"))
+    path = f"/annotation/queues/{queue.pk}/"
+    content = lead.get(f"{path}responses.parquet").content
+
+    again = _upload(lead, f"{path}import/", content)
+
+    assert "2 were here already" in text(lead.get(again["Location"]))
+    first, second = rows_of_parquet(content)
+    assert (first["value"], first["rubric"], first["reasons"]) == (
+        0.5,
+        {"root_cause": "yes"},
+        ["ignored"],
+    )
+    assert second["replaces"] == first["key"]
+
+
+def test_answers_come_back_from_parquet_whole(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    give(item, person("ann"), override(0.5))
+    lead = signed_in(person("lea", "researcher"))
+    content = lead.get(f"/annotation/queues/{queue.pk}/responses.parquet").content
+    selection = Selection([item.reflection.experiment_id], size=2)
+    other = make_queue(person("lea"), Terms("other"), selection, "")
+    row = dict(next(iter(rows_of_parquet(content)))) | {"key": str(uuid4())}
+    table = pa.Table.from_pylist([row | {"rubric": "{}", "spans": "[]"}], schema=SCHEMA)
+    file = io.BytesIO()
+    pq.write_table(table, file)
+
+    _upload(lead, f"/annotation/queues/{other.pk}/import/", file.getvalue())
+
+    stored = Response.objects.get(item__queue=other)
+    assert (stored.person.username, stored.value, stored.note) == ("ann", 0.5, "said so")
+
+
+def test_a_torn_parquet_file_is_refused_in_words(queue: Queue) -> None:
+    lead = signed_in(person("lea", "researcher"))
+
+    refused = _upload(lead, f"/annotation/queues/{queue.pk}/import/", b"PAR1 and then nothing")
+
+    assert refused.status_code == 422
+    assert "no parquet file that can be read" in text(refused)

@@ -1,6 +1,7 @@
 """The file of answers that an import reads, each line checked before anything is stored."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from webapp.annotation.forms import AnswerForm
 from webapp.annotation.models import Response
 from webapp.annotation.services.answers import Answer
+from webapp.annotation.services.columns import MAGIC, rows_of_parquet
 from webapp.annotation.services.exchange import Line
 
 MOST_BYTES = 64 * 2**20
@@ -21,7 +23,9 @@ MOST_REASONS = 50
 class ImportForm(forms.Form):
     """A file as the export writes it."""
 
-    file = forms.FileField(label="JSON lines file", help_text="As the export of answers writes it.")
+    file = forms.FileField(
+        label="JSON lines or parquet file", help_text="As the export of answers writes it."
+    )
 
     def clean_file(self) -> list[Line]:
         """The checked lines; every bad one is named."""
@@ -29,9 +33,9 @@ class ImportForm(forms.Form):
         if (file.size or 0) > MOST_BYTES:
             raise forms.ValidationError("Larger than 64 MB.")
         lines, problems = [], []
-        for number, raw in enumerate(file.read().splitlines(), 1):
+        for number, values in _rows(file.read()):
             try:
-                lines += [_line(number, raw)] if raw.strip() else []
+                lines.append(_line(number, values))
             except forms.ValidationError as problem:
                 problems.append(f"line {number}: {' '.join(problem.messages)}")
         if problems:
@@ -39,14 +43,28 @@ class ImportForm(forms.Form):
         return lines
 
 
-def _line(number: int, raw: bytes) -> Line:
-    values = _object(raw)
+def _rows(content: bytes) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
+    """Lines of JSON, not read yet, or the rows of a parquet file."""
+    if not content.startswith(MAGIC):
+        yield from ((n, raw) for n, raw in enumerate(content.splitlines(), 1) if raw.strip())
+        return
+    try:
+        yield from enumerate(rows_of_parquet(content), 1)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
+    values = _object(raw) if isinstance(raw, bytes) else raw
     at = parse_datetime(_text(values, "at")) if _text(values, "at") else None
     if at is None or timezone.is_naive(at):
         raise forms.ValidationError("`at` must be a time with its zone")
     trial = values.get("trial")
     if type(trial) is not int or not 1 <= trial <= 32767:
         raise forms.ValidationError("`trial` must be a whole number from 1")
+    copy = values.get("copy", 0)
+    if type(copy) is not int or not 0 <= copy <= 32767:
+        raise forms.ValidationError("`copy` must be a whole number")
     replaces = values.get("replaces")
     automatic = _number(values, "automatic_rating")
     return Line(
@@ -54,6 +72,7 @@ def _line(number: int, raw: bytes) -> Line:
         experiment=_text(values, "experiment"),
         task=_text(values, "task"),
         trial=trial,
+        copy=copy,
         person=_text(values, "person"),
         at=at,
         key=_uuid(values.get("key")),

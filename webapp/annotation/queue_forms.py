@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from webapp.adapters.models import Adapter
 from webapp.annotation.models import Queue
 from webapp.annotation.services.making import (
     MOST_ITEMS,
@@ -23,6 +24,10 @@ RATING_WORDS = {
     "hurt": "Rated below zero",
     "unrated": "Not rated yet",
 }
+SHARES = (
+    *("zero", "disputed", "control", "model", "uncertain"),
+    *("replayed", "gold", "again"),
+)
 MOST_GUIDELINES = 40_000
 GUIDELINES = """Rate what the **reflection** was worth, not how lucky the next episode was.
 
@@ -32,6 +37,13 @@ GUIDELINES = """Rate what the **reflection** was worth, not how lucky the next e
 
 Answer first; the next episode is shown after that, and you may then change your answer.
 """
+
+
+def _share(label: str, help_text: str) -> forms.IntegerField:
+    """A share of the items in percent; nothing is none."""
+    return forms.IntegerField(
+        required=False, min_value=0, max_value=100, initial=0, label=label, help_text=help_text
+    )
 
 
 def annotators() -> Any:  # a query set of the user model
@@ -63,6 +75,13 @@ class TermsForm(forms.Form):
         initial=True,
         label="Offer the automatic rating at once",
         help_text="It tells how the next episode went. Off: only after the first answer.",
+    )
+    scored_by = forms.ModelChoiceField(
+        Adapter.objects.reward_models(),
+        required=False,
+        empty_label="None",
+        label="Reward model",
+        help_text="Its score is offered as a suggestion, apart and to be hidden.",
     )
     people = forms.ModelMultipleChoiceField(
         User.objects.none(),
@@ -126,6 +145,11 @@ class QueueForm(TermsForm):
         label="Random control",
         help_text="Drawn from all that match.",
     )
+    model_share = _share("Reward model disagrees", "Its score has another sign, surest first.")
+    uncertain_share = _share("Reward model uncertain", "Its scores nearest to 0.")
+    replayed_share = _share("Counterfactual disagrees", "Replays say another sign.")
+    gold_share = _share("Gold", "Decided before; annotators are compared with it.")
+    again_share = _share("Asked again", "Second copies, to see whether people repeat themselves.")
     seed = forms.IntegerField(
         min_value=0, max_value=2**31 - 1, initial=0, help_text="Repeats the draw exactly."
     )
@@ -151,9 +175,13 @@ class QueueForm(TermsForm):
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
-        shares = [values.get(f"{name}_share") or 0 for name in ("zero", "disputed", "control")]
-        if sum(shares) > 100:
+        if sum(values.get(f"{name}_share") or 0 for name in SHARES) > 100:
             self.add_error("control_share", "The shares add up to more than 100 %.")
+        if (values.get("again_share") or 0) > 50:
+            self.add_error("again_share", "At most half of the items can be asked again.")
+        by_model = (values.get("model_share") or 0) + (values.get("uncertain_share") or 0)
+        if by_model and values.get("scored_by") is None:
+            self.add_error("scored_by", "Choose the reward model whose scores are meant.")
         if not self.errors and not sample(self.selection, values["seed"]):
             self.add_error(None, "No reflection matches. Choose other experiments or ratings.")
         return values
@@ -168,14 +196,15 @@ class QueueForm(TermsForm):
             no_repeats=values["no_repeats"],
             unanswered=values["unanswered"],
             size=values["size"],
-            zero_share=values["zero_share"] / 100,
-            disputed_share=values["disputed_share"] / 100,
-            control_share=values["control_share"] / 100,
+            adapter=values["scored_by"].pk if values["scored_by"] else None,
+            **{f"{name}_share": (values[f"{name}_share"] or 0) / 100 for name in SHARES},
         )
 
     def save(self, owner: User) -> Queue:
         """Make the queue with its items."""
         values = self.cleaned_data
         names = ("name", "notes", "overlap", "priority", "blind", "shows_automatic", "deadline")
-        terms = Terms(**{name: values[name] for name in names}, seed=values["seed"])
+        scored_by = values["scored_by"].pk if values["scored_by"] else None
+        chosen = {name: values[name] for name in names}
+        terms = Terms(**chosen, scored_by_id=scored_by, seed=values["seed"])
         return make_queue(owner, terms, self.selection, values["guidelines"], values["people"])

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from retro_core.ratings import agreed_value, effective_rating
+from retro_core.ratings import agreed_value, confidence_weight, effective_rating
 from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Response
 from webapp.episodes.models import Reflection
+
+_COLUMNS = ("person", "value", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +69,35 @@ def _settle_one(row: Reflection, rule: RatingRule, reason: Reason) -> bool:
 def human_rating(reflection_id: int, rule: RatingRule) -> float | None:
     """What people say: the decision, else the value they agree on, else nothing."""
     decision = Adjudication.objects.current().filter(reflection=reflection_id).first()
-    values = Response.objects.valued().filter(reflection=reflection_id)
+    rows = Response.objects.valued().filter(reflection=reflection_id).order_by("pk")
+    # A person who was asked again counts once, with the newest value.
+    newest = {person: (value, sure) for person, value, sure in rows.values_list(*_COLUMNS)}
+    weights = [confidence_weight(sure) for _, sure in newest.values()]
     agreed = agreed_value(
-        [value for value in values.values_list("value", flat=True) if value is not None],
+        [value for value, _ in newest.values() if value is not None],
         least_responses=rule.least_responses,
         tolerance=rule.tolerance,
+        weights=weights if rule.weighs_confidence else None,
     )
     return effective_rating(agreed, adjudicated=decision.value if decision else None)
 
 
 @transaction.atomic
-def change_rule(person: User, *, least_responses: int, tolerance: float, why: str) -> int:
+def change_rule(
+    person: User,
+    *,
+    least_responses: int,
+    tolerance: float,
+    why: str,
+    weighs_confidence: bool = False,
+) -> int:
     """Add a version of the rule and settle everything that people have touched."""
     last = RatingRule.objects.select_for_update().get(pk=current_rule().pk)
     RatingRule.objects.create(
         version=last.version + 1,
         least_responses=least_responses,
         tolerance=tolerance,
+        weighs_confidence=weighs_confidence,
         why=why,
         made_by=person,
     )

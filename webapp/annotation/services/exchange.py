@@ -27,6 +27,7 @@ class Line:
     experiment: str
     task: str
     trial: int
+    copy: int
     person: str
     at: datetime
     key: UUID
@@ -48,7 +49,7 @@ class Report:
 def responses_of(queue: Queue) -> "QuerySet[Response]":
     """Every event of a queue with what an export needs, oldest first."""
     rows = Response.objects.filter(item__queue=queue).select_related(
-        "person", "entered_by", "replaces", "guidelines", "reflection__episode__task"
+        "item", "person", "entered_by", "replaces", "guidelines", "reflection__episode__task"
     )
     return rows.select_related("reflection__experiment").order_by("pk")
 
@@ -56,10 +57,11 @@ def responses_of(queue: Queue) -> "QuerySet[Response]":
 def response_lines(queue: Queue) -> Iterator[str]:
     """One JSON object a line."""
     for row in responses_of(queue).iterator(chunk_size=500):
-        yield json.dumps(_line(row), ensure_ascii=False) + "\n"
+        yield json.dumps(line_of(row), ensure_ascii=False) + "\n"
 
 
-def _line(row: Response) -> Json:
+def line_of(row: Response) -> Json:
+    """One event with who, when and what."""
     episode = row.reflection.episode
     return {
         "key": str(row.key),
@@ -67,6 +69,7 @@ def _line(row: Response) -> Json:
         "experiment": row.reflection.experiment.name,
         "task": episode.task.key,
         "trial": episode.trial,
+        "copy": row.item.copy,
         "person": row.person.get_username(),
         "entered_by": row.entered_by.get_username(),
         "at": row.created_at.isoformat(),
@@ -167,6 +170,7 @@ def _item(queue: Queue, line: Line) -> QueueItem:
         reflection__experiment__name=line.experiment,
         reflection__episode__task__key=line.task,
         reflection__episode__trial=line.trial,
+        copy=line.copy,
     ).first()
     if found is None:
         raise _BadLine("the queue has no such reflection")

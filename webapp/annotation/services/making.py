@@ -10,7 +10,15 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
-from webapp.annotation.models import Guidelines, Queue, QueueItem, Response
+from webapp.annotation.models import (
+    Adjudication,
+    Guidelines,
+    ModelScore,
+    Queue,
+    QueueItem,
+    Response,
+)
+from webapp.annotation.services.counterfactual import disagreeing
 from webapp.episodes.models import Reflection
 
 MOST_ITEMS = 10_000
@@ -28,7 +36,11 @@ class Selection:
     """Which reflections a queue is made of. Shares are of `size`.
 
     `zero_share` are drawn from those rated zero, `disputed_share` from those that people value
-    differently, `control_share` from all; the rest in the order of the filter's random draw.
+    differently, `model_share` from those on whose sign the reward model `adapter` disagrees with
+    the automatic rating (most certain first), `uncertain_share` from its scores nearest to 0,
+    `replayed_share` from those whose counterfactual rating has another sign, `gold_share` from
+    decided gold, `control_share` from all; the rest in the order of the filter's random draw.
+    `again_share` are second copies of items drawn, to see whether people repeat themselves.
     """
 
     experiments: list[int]
@@ -39,6 +51,17 @@ class Selection:
     zero_share: float = 0.0
     disputed_share: float = 0.0
     control_share: float = 0.0
+    adapter: int | None = None
+    model_share: float = 0.0
+    uncertain_share: float = 0.0
+    replayed_share: float = 0.0
+    gold_share: float = 0.0
+    again_share: float = 0.0
+
+    @property
+    def distinct(self) -> int:
+        """Different reflections among the items."""
+        return self.size - round(self.again_share * self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,7 @@ class Terms:
     priority: int = 0
     blind: bool = True
     shows_automatic: bool = True
+    scored_by_id: int | None = None
     deadline: date | None = None
     seed: int = 0
 
@@ -76,16 +100,64 @@ def sample(selection: Selection, seed: int) -> dict[int, QueueItem.Source]:
     source = QueueItem.Source
     rng = random.Random(seed)
     rng.shuffle(everything)
+    scored = _by_score(selection.adapter, rows)
+    replayed = set(disagreeing().values_list("pk", flat=True))
+    gold = _gold(selection)
+    rng.shuffle(gold)
     wanted = [
+        (source.GOLD, gold, selection.gold_share),
         (source.DISPUTED, [pk for pk in everything if pk in disputed], selection.disputed_share),
+        (source.MODEL, scored.against, selection.model_share),
+        (source.UNCERTAIN, scored.uncertain, selection.uncertain_share),
+        (source.REPLAYED, [pk for pk in everything if pk in replayed], selection.replayed_share),
         (source.CONTROL, everything, selection.control_share),
         (source.ZERO, [pk for pk in everything if pk in zero], selection.zero_share),
     ]
     chosen: dict[int, QueueItem.Source] = {}
     for name, pool, share in wanted:
         _draw(chosen, name, pool, round(share * selection.size))
-    _draw(chosen, source.FILTER, everything, selection.size - len(chosen))
+    _draw(chosen, source.FILTER, everything, selection.distinct - len(chosen))
     return chosen
+
+
+def asked_again(chosen: Iterable[int], selection: Selection, seed: int) -> list[int]:
+    """Which of the chosen reflections get a second copy."""
+    pool = sorted(chosen)
+    count = min(round(selection.again_share * selection.size), len(pool))
+    return sorted(random.Random(f"again-{seed}").sample(pool, count))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Reflections by what a reward model says of them."""
+
+    against: list[int]
+    uncertain: list[int]
+
+
+def _by_score(adapter: int | None, rows: "QuerySet[Reflection]") -> _Scored:
+    """Scores are log-odds: above 0 is good."""
+    if adapter is None:
+        return _Scored([], [])
+    scores = ModelScore.objects.filter(adapter=adapter, reflection__in=rows)
+    found = list(scores.values_list("reflection", "score", "reflection__automatic_rating"))
+    against = [
+        (pk, score)
+        for pk, score, automatic in found
+        if automatic is not None and (score > 0) != (automatic > 0)
+    ]
+    return _Scored(
+        against=[pk for pk, score in sorted(against, key=lambda row: (-abs(row[1]), row[0]))],
+        uncertain=[pk for pk, *_ in sorted(found, key=lambda row: (abs(row[1]), row[0]))],
+    )
+
+
+def _gold(selection: Selection) -> list[int]:
+    """Decided gold of the chosen experiments, answered or not."""
+    decided = Adjudication.objects.current().filter(gold=True)
+    if selection.experiments:
+        decided = decided.filter(reflection__experiment__in=selection.experiments)
+    return sorted(decided.values_list("reflection", flat=True))
 
 
 def _draw(
@@ -115,6 +187,10 @@ def make_queue(
     chosen = sample(selection, terms.seed)
     QueueItem.objects.bulk_create(
         QueueItem(queue=queue, reflection_id=pk, source=source) for pk, source in chosen.items()
+    )
+    QueueItem.objects.bulk_create(
+        QueueItem(queue=queue, reflection_id=pk, source=QueueItem.Source.AGAIN, copy=1)
+        for pk in asked_again(chosen, selection, terms.seed)
     )
     queue.people.set(people)
     write_guidelines(queue, owner, guidelines)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import combinations
 from statistics import mean, median
 
@@ -33,6 +34,20 @@ class Person:
     seconds: float | None
     gold_right: int
     gold_items: int
+    same_again: int
+    asked_again: int
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What one person did in one week: how many, how far from the automatic rating, how fast."""
+
+    person: str
+    monday: date
+    answers: int
+    mean_value: float | None
+    bias: float | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ class Agreement:
     pairs: list[Pair]
     people: list[Person]
     confusion: "Confusion"
+    weeks: list[Week]
     answers: int
 
 
@@ -63,7 +79,7 @@ def agreement(queue: Queue) -> Agreement:
     rows = list(
         Response.objects.current()
         .filter(item__queue=queue)
-        .select_related("person")
+        .select_related("person", "item")
         .order_by("item", "person")
     )
     valued = [row for row in rows if row.value is not None]
@@ -76,6 +92,7 @@ def agreement(queue: Queue) -> Agreement:
         pairs=_pairs(units),
         people=_people(rows),
         confusion=_confusion(valued),
+        weeks=weeks(rows),
         answers=len(rows),
     )
 
@@ -90,6 +107,49 @@ def _pair(one: str, other: str, units: dict[int, dict[str, float]]) -> Pair:
     return Pair(one, other, len(both), cohen_kappa(both))
 
 
+def weeks(rows: list[Response]) -> list[Week]:
+    """Each person's weeks, oldest first: a mean that moves is drift."""
+    found: dict[tuple[str, date], list[Response]] = defaultdict(list)
+    for row in rows:
+        day = row.created_at.date()
+        monday = day - timedelta(days=day.weekday())
+        found[row.person.get_username(), monday].append(row)
+    return [_week(name, monday, answers) for (name, monday), answers in sorted(found.items())]
+
+
+def _week(name: str, monday: date, rows: list[Response]) -> Week:
+    values = [row.value for row in rows if row.value is not None]
+    gaps = _gaps(rows)
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    return Week(
+        person=name,
+        monday=monday,
+        answers=len(rows),
+        mean_value=mean(values) if values else None,
+        bias=mean(gaps) if gaps else None,
+        seconds=median(seconds) if seconds else None,
+    )
+
+
+def _gaps(rows: list[Response]) -> list[float]:
+    """How far each value is from the automatic rating of its moment."""
+    return [
+        row.value - row.automatic_rating
+        for row in rows
+        if row.value is not None and row.automatic_rating is not None
+    ]
+
+
+def _again(rows: list[Response]) -> tuple[int, int]:
+    """How often a person who was asked the same again gave the same value, and how often asked."""
+    by_reflection: dict[int, list[Response]] = defaultdict(list)
+    for row in rows:
+        by_reflection[row.reflection_id].append(row)
+    twice = [pair for pair in by_reflection.values() if len({row.item_id for row in pair}) == 2]
+    same = sum(len({(row.kind == "discard", row.value) for row in pair}) == 1 for pair in twice)
+    return same, len(twice)
+
+
 def _people(rows: list[Response]) -> list[Person]:
     reflections = {row.reflection_id for row in rows}
     decided = Adjudication.objects.current().filter(gold=True, reflection__in=reflections)
@@ -102,11 +162,8 @@ def _people(rows: list[Response]) -> list[Person]:
 
 def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> Person:
     valued = [row for row in rows if row.value is not None]
-    gaps = [
-        (row.value or 0.0) - row.automatic_rating
-        for row in valued
-        if row.automatic_rating is not None
-    ]
+    gaps = _gaps(rows)
+    same_again, asked_again = _again(rows)
     seconds = [row.seconds for row in rows if row.seconds is not None]
     on_gold = [row for row in valued if row.reflection_id in gold]
     return Person(
@@ -118,6 +175,8 @@ def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> P
         seconds=median(seconds) if seconds else None,
         gold_right=sum(row.value == gold[row.reflection_id] for row in on_gold),
         gold_items=len(on_gold),
+        same_again=same_again,
+        asked_again=asked_again,
     )
 
 

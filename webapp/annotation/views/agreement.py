@@ -4,7 +4,7 @@ from django.views.decorators.http import require_GET
 
 from retro_core.agreement import Alpha
 from webapp import present
-from webapp.annotation.services.statistics import Confusion, Person, agreement
+from webapp.annotation.services.statistics import Confusion, Person, Week, agreement
 from webapp.annotation.views.access import queue_or_404
 from webapp.render import HtmxHttpRequest, render_page
 
@@ -22,6 +22,7 @@ def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
         "shared": next(iter(found.alphas.values())),
         "pairs": [(pair, _decimal(pair.kappa)) for pair in found.pairs],
         "people": [_person(person) for person in found.people],
+        "weeks": [_week(week) for week in found.weeks],
         "columns": [_words(found.confusion, value) for value in found.confusion.columns],
         "confusion": _confusion(found.confusion),
     }
@@ -45,7 +46,19 @@ def _person(person: Person) -> dict[str, object]:
         "accepted": present.percent(person.accepted / person.valued if person.valued else None),
         "bias": present.signed(person.bias),
         "seconds": present.duration(person.seconds),
+        "again": f"{person.same_again} of {person.asked_again}" if person.asked_again else "",
         "gold": f"{person.gold_right} of {person.gold_items}" if person.gold_items else "",
+    }
+
+
+def _week(week: Week) -> dict[str, object]:
+    return {
+        "person": week.person,
+        "monday": week.monday.isoformat(),
+        "answers": week.answers,
+        "value": present.signed(week.mean_value),
+        "bias": present.signed(week.bias),
+        "seconds": present.duration(week.seconds),
     }
 
 

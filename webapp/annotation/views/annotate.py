@@ -1,3 +1,4 @@
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_GET
 from webapp import present
 from webapp.annotation import panels
 from webapp.annotation.markdown import as_html
-from webapp.annotation.models import Assignment, Draft, QueueItem, Response
+from webapp.annotation.models import Assignment, Draft, ModelScore, QueueItem, Response
 from webapp.annotation.models.responses import SPAN_LABELS
 from webapp.annotation.services import answers, claims
 from webapp.annotation.sheet import sheet
@@ -66,9 +67,26 @@ def _work(item: QueueItem, person: User, sent: Mapping[str, Any] | None) -> dict
         "shows_automatic": shows_automatic,
         "automatic": present.signed(automatic),
         "automatic_class": present.rating_class(automatic),
+        "suggested": _suggested(item) if shows_automatic else None,
         "answered": answered,
         "outcome": panels.outcome(item) if answered else None,
         "peers": _peers(item, person) if own or not item.queue.blind else [],
+    }
+
+
+def _suggested(item: QueueItem) -> dict[str, str] | None:
+    """What the queue's reward model says, where it has read the reflection."""
+    if item.queue.scored_by_id is None:
+        return None
+    rows = ModelScore.objects.filter(adapter=item.queue.scored_by_id, reflection=item.reflection_id)
+    row = rows.select_related("adapter").first()
+    if row is None:
+        return None
+    return {
+        "name": row.adapter.name,
+        "score": present.signed(row.score),
+        "class": present.rating_class(row.score),
+        "chance": present.percent(1 / (1 + math.exp(-max(min(row.score, 60.0), -60.0)))),
     }
 
 

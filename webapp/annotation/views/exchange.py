@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp.annotation.import_forms import ImportForm
 from webapp.annotation.models import Queue
+from webapp.annotation.services.columns import responses_parquet
 from webapp.annotation.services.exchange import Report, import_responses, response_lines
 from webapp.annotation.services.formats import argilla_records, label_studio_tasks
 from webapp.annotation.views.access import person_of, queue_or_404
@@ -22,6 +23,16 @@ def responses_jsonl(request: HttpRequest, queue_id: int) -> StreamingHttpRespons
     kind = "application/x-ndjson; charset=utf-8"
     response = StreamingHttpResponse(response_lines(queue), content_type=kind)
     response["Content-Disposition"] = _attachment(queue, "responses.jsonl")
+    return response
+
+
+@require_GET
+@permission_required(READ, raise_exception=True)
+def responses_columns(request: HttpRequest, queue_id: int) -> HttpResponse:
+    queue = queue_or_404(queue_id)
+    kind = "application/vnd.apache.parquet"
+    response = HttpResponse(responses_parquet(queue), content_type=kind)
+    response["Content-Disposition"] = _attachment(queue, "responses.parquet")
     return response
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp import present
 from webapp.annotation import panels
-from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Response
+from webapp.annotation.models import Adjudication, Counterfactual, RatingEvent, RatingRule, Response
 from webapp.annotation.rows import event_rows
 from webapp.annotation.services import comments
 from webapp.annotation.services.deciding import revert, revertable
@@ -28,6 +28,7 @@ class RuleForm(forms.Form):
 
     least_responses = forms.IntegerField(min_value=1, max_value=20)
     tolerance = forms.FloatField(min_value=0, max_value=1000)
+    weighs_confidence = forms.BooleanField(required=False)
     why = forms.CharField(max_length=1000)
 
 
@@ -39,6 +40,7 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
     reflection = get_object_or_404(rows.defer("prompt"), pk=reflection_id)
     events = list(_events().filter(reflection=reflection).order_by("-pk"))
     hidden = hides_answers(request, reflection)
+    replayed = Counterfactual.objects.filter(reflection=reflection).first()
     context = {
         "current_section": "reflections",
         "reflection": reflection,
@@ -52,6 +54,9 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
         "comments": [] if hidden else comments.of(reflection),
         "kind": "reflection",
         "rule": current_rule(),
+        "counterfactual": _mean(replayed),
+        "counterfactual_class": present.rating_class(replayed.mean if replayed else None),
+        "scores": [] if hidden else _scores(reflection),
     }
     return render_page(request, "annotation/history.html", context, partials=["events"])
 
@@ -60,6 +65,16 @@ def _answers(reflection: Reflection) -> list[tuple[panels.AnswerRow, bool]]:
     rows = list(reflection.responses.select_related("person").order_by("-pk"))
     current = set(Response.objects.current().filter(reflection=reflection).values_list("pk"))
     return [(row, (row.pk,) in current) for row in panels.answer_rows(rows)]
+
+
+def _mean(replayed: Counterfactual | None) -> str:
+    return "" if replayed is None or replayed.mean is None else present.signed(replayed.mean)
+
+
+def _scores(reflection: Reflection) -> list[tuple[str, str]]:
+    """The last reward models' scores."""
+    rows = reflection.scores.select_related("adapter").order_by("-adapter")
+    return [(row.adapter.name, present.signed(row.score)) for row in rows[:3]]
 
 
 def _decision(reflection: Reflection) -> Adjudication | None:

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp import present
+from webapp.adapters.models import Adapter
 from webapp.annotation.markdown import as_html
 from webapp.annotation.models import Assignment, Queue, QueueItem
 from webapp.annotation.queue_forms import MOST_GUIDELINES, ChangeForm, QueueForm
@@ -15,8 +16,11 @@ from webapp.annotation.services import claims, making
 from webapp.annotation.services.deciding import disputed_items
 from webapp.annotation.views.access import person_of, queue_or_404
 from webapp.annotation.views.annotate import undoable
+from webapp.annotation.views.counterfactuals import AskForm
+from webapp.annotation.views.effects import PRESET_NAMES
 from webapp.keyset import page_of
 from webapp.render import HtmxHttpRequest, render_page
+from webapp.training.services.specs import DEFAULT_PRESET
 
 PAGE_SIZE = 25
 VIEW, CHANGE = "annotation.view_queue", "annotation.change_queue"
@@ -35,6 +39,7 @@ def queue_list(request: HtmxHttpRequest) -> HttpResponse:
         "current_section": "annotation",
         "rows": rows,
         "page": page,
+        "reward_models": Adapter.objects.reward_models()[:1],
         "workable": set(workable.values_list("pk", flat=True)),
     }
     return render_page(request, "annotation/list.html", context, partials=["queues"])
@@ -82,12 +87,26 @@ def _render_detail(
         "disputed": disputed_items(queue.pk).count(),
         "undo": undoable(request, person),
         "sees_values": leads,
+        "replays": AskForm(),
         "sees_automatic": leads or queue.shows_automatic,
         "most_guidelines": MOST_GUIDELINES,
     }
+    if person.has_perm("training.train"):
+        context |= _retraining(queue)
     status = 422 if form else 200
     partials = ["progress", "items"]
     return render_page(request, "annotation/queue.html", context, partials=partials, status=status)
+
+
+def _retraining(queue: Queue) -> dict[str, Any]:
+    """What the queue's answers were trained on before, and the form that trains on them now."""
+    made = queue.retrainings.select_related("snapshot", "run").order_by("-pk")[:5]
+    return {
+        "retrainings": made,
+        "retrain_name": f"{queue.name} {queue.retrainings.count() + 1}"[:100],
+        "presets": PRESET_NAMES,
+        "default_preset": DEFAULT_PRESET,
+    }
 
 
 def _items(queue: Queue) -> Any:  # a query set with counts
@@ -126,7 +145,7 @@ def _named(queue: Queue) -> list[str]:
 
 
 def _terms(queue: Queue) -> dict[str, Any]:
-    names = ("overlap", "priority", "deadline", "blind", "shows_automatic")
+    names = ("overlap", "priority", "deadline", "blind", "shows_automatic", "scored_by")
     return {name: getattr(queue, name) for name in names} | {"people": queue.people.all()}
 
 
