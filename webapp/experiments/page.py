@@ -128,6 +128,11 @@ def curve_table(points: Iterable[CurveTrial]) -> list[TableRow]:
     return [_table_row(point) for point in points]
 
 
+def area_words(areas: tuple[float, float] | None) -> str:
+    """Area under success and under mean return."""
+    return f"{areas[0]:.3f} success, {areas[1]:.3f} return" if areas else present.DASH
+
+
 def _table_row(point: CurveTrial) -> TableRow:
     success, returns = point.success, point.episode_return
     return TableRow(

@@ -8,9 +8,8 @@ from django.views.decorators.http import require_GET
 from webapp import present
 from webapp.episodes.rows import reflection_rows
 from webapp.experiments import page
-from webapp.experiments.compared import point_addresses
-from webapp.experiments.curves import curve
-from webapp.experiments.figures import Series, return_figure, success_figure
+from webapp.experiments.beside import drawing_of
+from webapp.experiments.figures import return_figure, success_figure
 from webapp.experiments.matrix import task_matrix
 from webapp.experiments.models import Experiment
 from webapp.experiments.progress import progress
@@ -69,12 +68,15 @@ def _live(experiment: Experiment) -> dict[str, Any]:
 
 
 def _curve(experiment: Experiment) -> dict[str, Any]:
-    points = curve(experiment)
-    addresses = point_addresses(experiment.pk, len(points))
-    series = [Series(experiment.name, points, addresses=addresses)]
+    drawing = drawing_of(experiment)
     return {
-        "curve_rows": page.curve_table(points),
-        "figures": {"success": success_figure(series), "return": return_figure(series)},
+        "drawing": drawing,
+        "area": page.area_words(drawing.areas),
+        "curve_rows": page.curve_table(drawing.points),
+        "figures": {
+            "success": success_figure(drawing.series, drawing.references),
+            "return": return_figure(drawing.series),
+        },
     }
 
 

@@ -7,20 +7,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET
 
-from webapp.experiments.curves import CurveTrial, curve, curve_as_json
+from webapp.experiments.beside import drawing_of
+from webapp.experiments.curves import curve_as_json
+from webapp.experiments.drawn import CSV_COLUMNS, csv_rows
 from webapp.experiments.models import Experiment
-
-COLUMNS = [
-    "trial",
-    "episodes",
-    "n_tasks",
-    "success",
-    "success_low",
-    "success_high",
-    "mean_return",
-    "mean_return_low",
-    "mean_return_high",
-]
 
 
 @require_GET
@@ -30,8 +20,12 @@ def curve_csv(request: HttpRequest, experiment_id: int) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = _attachment(experiment, "curve.csv")
     writer = csv.writer(response)
-    writer.writerow(COLUMNS)
-    writer.writerows(_csv_row(point) for point in curve(experiment))
+    drawing = drawing_of(experiment)
+    asked = request.GET.get("show", "").split(",")
+    beside = [one for one in [*drawing.runs, *drawing.controls] if one.kind in asked]
+    references = drawing.references if "reference" in asked else []
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(csv_rows([drawing.own, *beside], references))
     return response
 
 
@@ -43,12 +37,6 @@ def experiment_export(request: HttpRequest, experiment_id: int) -> HttpResponse:
     response = JsonResponse(_as_json(experiment), json_dumps_params={"indent": 1})
     response["Content-Disposition"] = _attachment(experiment, "experiment.json")
     return response
-
-
-def _csv_row(point: CurveTrial) -> list[float]:
-    success, returns = point.success, point.episode_return
-    estimates = [success.mean, success.low, success.high, returns.mean, returns.low, returns.high]
-    return [point.trial, point.attempts, success.n, *(round(value, 6) for value in estimates)]
 
 
 def _as_json(experiment: Experiment) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""What is drawn on an experiment's page: its curve, and beside it runs, controls, references."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retro_core.metrics import (
+    Outcome,
+    Spread,
+    column_spreads,
+    return_by_trial,
+    success_by_trial,
+)
+from webapp.experiments.compared import point_addresses
+from webapp.experiments.curves import CurveTrial, areas, curve_of, outcomes_of
+from webapp.experiments.figures import Reference, Series
+from webapp.experiments.models import Experiment
+
+MOST_RUNS, MOST_CONTROLS = 8, 5
+FIRST_CONTROL, FIRST_REFERENCE = 2, 6
+REFERENCES = Path(__file__).with_name("references.json")
+KINDS = ("run", "control", "reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The curves of one page; `spread_over` says what deviation and range are over."""
+
+    own: Series
+    runs: list[Series]
+    controls: list[Series]
+    references: list[Reference]
+    spread_over: str
+
+    @property
+    def series(self) -> list[Series]:
+        """From the back to the front."""
+        return [*self.runs, *self.controls, self.own]
+
+    @property
+    def points(self) -> Sequence[CurveTrial]:
+        return self.own.points
+
+    @property
+    def areas(self) -> tuple[float, float] | None:
+        return areas(self.own.points)
+
+
+def drawing_of(experiment: Experiment) -> Drawing:
+    """Everything that the page can draw, in three queries."""
+    others = list(_siblings(experiment))
+    runs = [one for one in others if _is_run(experiment, one)][:MOST_RUNS]
+    controls = _newest_by_method(one for one in others if _is_control(experiment, one))
+    recorded = outcomes_of(one.pk for one in [experiment, *runs, *controls])
+    own = recorded.get(experiment.pk, [])
+    of_runs = [own, *(recorded[run.pk] for run in runs if run.pk in recorded)]
+    success, returns = _spreads(of_runs)
+    points = curve_of(own)
+    return Drawing(
+        own=Series(
+            experiment.name,
+            points,
+            addresses=point_addresses(experiment.pk, len(points)),
+            success_spreads=success[: len(points)],
+            return_spreads=returns[: len(points)],
+        ),
+        runs=[_series(run, recorded, 1, "run") for run in runs],
+        controls=[
+            _series(control, recorded, number, "control")
+            for number, control in enumerate(controls, start=FIRST_CONTROL)
+        ],
+        references=references_of(experiment.environment, len(points)),
+        spread_over=f"{len(of_runs)} runs" if len(of_runs) > 1 else "tasks",
+    )
+
+
+def references_of(environment: str, trials: int) -> list[Reference]:
+    """Published values of the environment, for the trials that the experiment has."""
+    found = [one for one in _published() if one["environment"] == environment and trials]
+    return [
+        Reference(
+            one["label"],
+            one["source"],
+            one["trials"][:trials],
+            one["percent"][:trials],
+            number,
+        )
+        for number, one in enumerate(found, start=FIRST_REFERENCE)
+    ]
+
+
+@cache
+def _published() -> list[dict[str, Any]]:
+    """The data file as it is; each entry names its source."""
+    published: list[dict[str, Any]] = json.loads(REFERENCES.read_text())
+    return published
+
+
+def _siblings(experiment: Experiment) -> Iterable[Experiment]:
+    """Experiments with the same tasks and actor that have been played."""
+    others = Experiment.objects.unarchived().filter(
+        task_set=experiment.task_set_id,
+        actor_model=experiment.actor_model,
+        episodes_count__gt=0,
+    )
+    return others.exclude(pk=experiment.pk).order_by("-pk")[: 10 * MOST_RUNS]
+
+
+def _is_run(experiment: Experiment, other: Experiment) -> bool:
+    """The same settings with another seed."""
+    mine, its = experiment.config | {"seed": 0}, other.config | {"seed": 0}
+    same = (mine, experiment.adapter, experiment.reflector_model)
+    return (
+        same == (its, other.adapter, other.reflector_model)
+        and other.seed != experiment.seed
+        and other.method == experiment.method
+    )
+
+
+def _is_control(experiment: Experiment, other: Experiment) -> bool:
+    """The same seed with another method."""
+    return other.seed == experiment.seed and other.method != experiment.method
+
+
+def _newest_by_method(found: Iterable[Experiment]) -> list[Experiment]:
+    by_method: dict[str, Experiment] = {}
+    for one in found:
+        by_method.setdefault(one.method, one)
+    return list(by_method.values())[:MOST_CONTROLS]
+
+
+def _series(one: Experiment, recorded: dict[int, list[Outcome]], number: int, kind: str) -> Series:
+    points = curve_of(recorded.get(one.pk, []))
+    label = f"seed {one.seed}" if kind == "run" else one.method
+    return Series(
+        f"{label}: {one.name}", points, number, kind, point_addresses(one.pk, len(points))
+    )
+
+
+def _spreads(of_runs: Sequence[Sequence[Outcome]]) -> tuple[list[Spread], list[Spread]]:
+    """Of the runs' means where there are several runs, else of the tasks."""
+    trials = max((one.trial for recorded in of_runs for one in recorded), default=0)
+    success = [success_by_trial(recorded, trials) for recorded in of_runs]
+    returns = [return_by_trial(recorded, trials) for recorded in of_runs]
+    if len(of_runs) == 1:
+        return column_spreads(success[0]), column_spreads(returns[0])
+    means = [np.array([table.mean(axis=0) for table in tables]) for tables in (success, returns)]
+    return column_spreads(means[0]), column_spreads(means[1])
