@@ -21,26 +21,74 @@ function move(by) {
   choose(all[place < 0 ? 0 : Math.min(Math.max(place + by, 0), all.length - 1)]);
 }
 
+const timeline = document.getElementById("timeline");
+
+function numberOf(step) {
+  return step ? Number(step.id.replace(/\D/g, "")) : 0;
+}
+
+// To the next or previous step that holds the words searched for, in whichever window it is.
+function moveFound(by) {
+  const found = (timeline?.dataset.found || "").split(" ").filter(Boolean).map(Number);
+  if (!found.length) return;
+  const here = numberOf(currentStep());
+  const next = by > 0 ? found.find((number) => number > here) : found.findLast((number) => number < here);
+  const number = next ?? (by > 0 ? found[0] : found.at(-1));
+  const step = document.getElementById(`step-${number}`);
+  if (step) return choose(step);
+  location.href = windowWith(number);
+}
+
+// The address of this look at the episode in which a step is shown, whatever the filter.
+function windowWith(number) {
+  const query = new URLSearchParams(location.search);
+  const size = timeline.dataset.window;
+  const filtered = "filtered" in timeline.dataset;
+  query.set("from", filtered ? number - 1 : Math.floor((number - 1) / size) * size);
+  if (filtered) query.set("keep", number);
+  return `${timeline.dataset.episode}?${query}#step-${number}`;
+}
+
+let goes = false; // after g the next key goes to a page
+
 function onEpisodeKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, dialog")) return;
+  if (event.target.closest("input, textarea, select, dialog[open]")) return;
+  const going = goes;
+  goes = event.key === "g";
+  if (going) return;
   if (event.key === "j") return move(1);
   if (event.key === "k") return move(-1);
+  if (event.key === "n") return moveFound(1);
+  if (event.key === "N") return moveFound(-1);
   if (event.key === "p") return currentStep()?.querySelector("[data-prompt]")?.click();
+  if (event.key === "c") return currentStep()?.querySelector("[data-note]")?.click();
   document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
 }
 
-// A permanent link to a step beyond the first window opens the window that holds it.
+// A permanent link to a step that is not shown opens the window that holds it.
 function openLinkedStep() {
   const linked = /^#step-(\d+)$/.exec(location.hash);
-  const timeline = document.getElementById("timeline");
   if (!linked || !timeline) return;
-  const step = document.getElementById(`step-${linked[1]}`);
+  const step = document.getElementById(linked[0].slice(1));
   if (step) return choose(step);
-  const first = Math.floor((linked[1] - 1) / timeline.dataset.window) * timeline.dataset.window;
-  if (!location.search.includes(`from=${first}`)) {
-    location.replace(`${timeline.dataset.episode}?from=${first}${location.hash}`);
-  }
+  const address = windowWith(linked[1]);
+  if (!address.endsWith(location.search + location.hash)) location.replace(address);
+}
+
+// Another filter keeps the step that one is at.
+function keepStep(event) {
+  const link = event.target.closest("[data-keeps-step]");
+  const step = link && currentStep();
+  if (step) link.hash = step.id;
+}
+
+// The permanent link of a step keeps the filter for who follows it here.
+function stayInFilter(event) {
+  const link = event.target.closest("[data-permalink]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  choose(link.closest("[data-step]"));
 }
 
 async function copyText(event) {
@@ -54,15 +102,24 @@ async function copyText(event) {
   setTimeout(() => (link.textContent = words), 1500);
 }
 
-// A second press on "Prompt sent" closes it again.
+// A second press on "Prompt" or "Note" closes it again.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const link = event.target.closest("[data-prompt]");
+  const link = event.target.closest("[data-toggles]");
   const place = link && document.querySelector(link.getAttribute("hx-target"));
   if (place?.childElementCount) {
     place.replaceChildren();
     event.preventDefault();
   }
 });
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id?.startsWith("notes-")) event.target.querySelector("textarea, input[list]")?.focus();
+});
+document.querySelectorAll("[data-found-step]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => moveFound(Number(button.dataset.foundStep)));
+});
+document.addEventListener("click", keepStep);
+document.addEventListener("click", stayInFilter);
 document.addEventListener("keydown", onEpisodeKey);
 document.addEventListener("click", copyText);
 addEventListener("hashchange", openLinkedStep);

@@ -106,7 +106,7 @@ def test_the_episode_page_is_read_in_a_few_queries(
 ) -> None:
     path = address("doors-2")
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         viewer.get(path)
 
 

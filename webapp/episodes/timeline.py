@@ -1,7 +1,7 @@
 """The steps of an episode as its page shows them, cut to what a first look needs."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -9,13 +9,15 @@ from django.db.models.functions import MD5, Left, Length
 
 from retro_core.alignment import Move
 from webapp import present
+from webapp.episodes.look import Look
 from webapp.episodes.models import Episode, Step
+from webapp.episodes.notes import Notes
 
 STEPS_SHOWN = 50
 TEXT_SHOWN = 600
-MAP_CELLS = 100
 LINE_SHOWN = 180
 ENDS_SHOWN = 5
+PLAIN = Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class StepRow:
     invalid: bool
     repaired: bool
     repeated: bool
+    found_further: bool
+    notes: Notes | None
     dropped_observations: int
     prompt_recorded: bool
     tokens: str
@@ -47,33 +51,25 @@ class StepRow:
         return step_address(self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class MapCell:
-    """One step in the small map beside the timeline."""
+def step_rows(
+    episode: Episode, look: Look, found: Set[int], notes: Mapping[int, Notes]
+) -> tuple[list[StepRow], int | None]:
+    """Up to fifty steps that a look wants, and where the next ones begin, if there are more.
 
-    number: int
-    address: str
-    kind: str
-
-
-def step_rows(episode: Episode, first: int = 0) -> list[StepRow]:
-    """Up to fifty steps from number `first` on; the database cuts long texts."""
-    steps = _clipped(episode.steps.all(), TEXT_SHOWN)
-    window = steps.filter(index__gte=max(first - 1, 0)).order_by("index")[: STEPS_SHOWN + 1]
-    rows: list[StepRow] = []
-    previous = None
-    for step in window:
-        if step["index"] >= first and len(rows) < STEPS_SHOWN:
-            rows.append(_row(step, previous))
-        previous = step["action_start"]
-    return rows
+    `found` are the numbers of the steps with the words of the look, `notes` are by number too.
+    The database cuts long texts.
+    """
+    wanted = _clipped(look.narrow(episode.steps.all()), TEXT_SHOWN, "repeated")
+    steps = list(wanted.order_by("index")[: STEPS_SHOWN + 1])
+    rows = [_row(step, look, found, notes.get(step["index"] + 1)) for step in steps[:STEPS_SHOWN]]
+    return rows, rows[-1].index + 1 if len(steps) > STEPS_SHOWN else None
 
 
 def short_rows(steps: "QuerySet[Step]") -> dict[int, list[StepRow]]:
     """Lines of several episodes, by episode, for the page of a task."""
     by_episode: dict[int, list[StepRow]] = {}
     for step in _clipped(steps, LINE_SHOWN).order_by("episode_id", "index"):
-        by_episode.setdefault(step["episode_id"], []).append(_row(step, None))
+        by_episode.setdefault(step["episode_id"], []).append(_row(step))
     return by_episode
 
 
@@ -83,7 +79,7 @@ def rows_with_moves(episode: Episode, most: int) -> list[tuple[StepRow, Move]]:
         action_digest=MD5("action"), observation_digest=MD5("observation")
     )
     return [
-        (_row(step, None), Move(step["action_digest"], step["observation_digest"]))
+        (_row(step), Move(step["action_digest"], step["observation_digest"]))
         for step in steps.order_by("index")
     ]
 
@@ -95,29 +91,14 @@ def both_ends(rows: list[StepRow]) -> tuple[list[StepRow], int, list[StepRow]]:
     return rows[:ENDS_SHOWN], len(rows) - 2 * ENDS_SHOWN, rows[-ENDS_SHOWN:]
 
 
-def minimap(episode: Episode) -> list[MapCell]:
-    """One cell a step, or a few steps in a long episode; invalid and rewarded ones stand out."""
-    rows = list(episode.steps.order_by("index").values_list("index", "invalid", "reward"))
-    size = max(ceil(len(rows) / MAP_CELLS), 1)
-    return [_map_cell(rows[start : start + size]) for start in range(0, len(rows), size)]
-
-
-def _map_cell(steps: list[tuple[int, bool, float]]) -> MapCell:
-    rewarded = any(reward > 0 for _, _, reward in steps)
-    invalid = any(invalid for _, invalid, _ in steps)
-    first = steps[0][0]
-    kind = "rewarded" if rewarded else "invalid" if invalid else ""
-    return MapCell(number=first + 1, address=step_address(first), kind=kind)
-
-
 def step_address(index: int) -> str:
     """A link inside the episode page that opens the right window of steps."""
     first = index // STEPS_SHOWN * STEPS_SHOWN
     return f"{f'?from={first}' if first else ''}#step-{index + 1}"
 
 
-def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, Any]":
-    return steps.annotate(
+def _clipped(steps: "QuerySet[Step]", limit: int, *more: str) -> "QuerySet[Step, Any]":
+    found: QuerySet[Step, Any] = steps.annotate(
         thought_start=Left("thought", limit),
         action_start=Left("action", limit),
         observation_start=Left("observation", limit),
@@ -125,6 +106,7 @@ def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, Any]":
         shown=Length("thought_start") + Length("action_start") + Length("observation_start"),
         left_out=F("length") - F("shown"),
     ).values(
+        *more,
         "episode_id",
         "index",
         "thought_start",
@@ -140,22 +122,31 @@ def _clipped(steps: "QuerySet[Step]", limit: int) -> "QuerySet[Step, Any]":
         "completion_tokens",
         "seconds",
     )
+    return found
 
 
-def _row(step: dict[str, Any], previous_action: str | None) -> StepRow:  # a row of values
+def _row(
+    step: dict[str, Any],  # a row of values
+    look: Look = PLAIN,
+    found: Set[int] = frozenset(),
+    notes: Notes | None = None,
+) -> StepRow:
     reward = step["reward"]
     tokens = step["prompt_tokens"] + step["completion_tokens"]
+    texts = [look.mark(step[f"{name}_start"]) for name in ("thought", "action", "observation")]
     return StepRow(
         index=step["index"],
-        thought=step["thought_start"],
-        action=step["action_start"],
-        observation=step["observation_start"],
+        thought=texts[0],
+        action=texts[1],
+        observation=texts[2],
         left_out=present.count(step["left_out"]) if step["left_out"] else "",
         reward=present.signed(reward) if reward else "",
         reward_class=present.rating_class(reward),
         invalid=step["invalid"],
         repaired=step["repaired"],
-        repeated=step["action_start"] == previous_action,
+        repeated=step.get("repeated", False),
+        found_further=step["index"] + 1 in found and "<mark>" not in "".join(texts),
+        notes=notes,
         dropped_observations=step["dropped_observations"],
         prompt_recorded=bool(step["prompt_sha256"]),
         tokens=present.short_count(tokens) if tokens else "",

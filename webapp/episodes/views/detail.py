@@ -1,54 +1,79 @@
+import re
+from typing import Any
+
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
 from webapp import present
 from webapp.episodes import timeline
 from webapp.episodes.copies import as_json, as_markdown
+from webapp.episodes.look import found_numbers, look_of
+from webapp.episodes.minimap import minimap
 from webapp.episodes.models import Episode, Reflection
-from webapp.keyset import whole_number
-from webapp.render import HtmxHttpRequest, render_page
+from webapp.episodes.notes import notes_of
+from webapp.experiments.models import ExperimentTask
+from webapp.experiments.trial_pair import ratings_of
+from webapp.render import HtmxHttpRequest, asked_partial, render_page
 
 GOAL_SHOWN = 1500
-MOST_STEPS = 1_000_000
+PARTS = ("more",)
 
 
 @require_GET
 @permission_required("episodes.view_episode", raise_exception=True)
 def episode_detail(request: HtmxHttpRequest, episode_id: int) -> HttpResponse:
     episode = get_object_or_404(_episodes(), pk=episode_id)
-    first = min(whole_number(request.GET.get("from")) or 0, MOST_STEPS)
-    steps = timeline.step_rows(episode, first)
-    last = first + len(steps)
-    trials = _trials(episode)
-    place = [pk for pk, _, _ in trials].index(episode.pk)
-    reflection = getattr(episode, "reflection", None)
-    rating = reflection.effective_rating if reflection else None
-    context = {
+    look = look_of(request.GET)
+    if step := re.fullmatch(r"#(\d{1,6})", look.words):
+        return redirect(f"{request.path}{timeline.step_address(max(int(step[1]), 1) - 1)}")
+    found, notes = found_numbers(episode.pk, look.words), notes_of(episode.pk)
+    steps, more_from = timeline.step_rows(episode, look, set(found), notes)
+    context: dict[str, Any] = {
         "current_section": "experiments",
         "episode": episode,
+        "look": look,
+        "steps": steps,
+        "more_from": more_from,
+        "more": look.address(**{"from": more_from}),
+    }
+    if not asked_partial(request, PARTS):
+        context["found"] = found
+        context["map"] = minimap(episode, look, set(found), notes.keys())
+        context |= _outcome(episode) | _around(episode)
+    return render_page(request, "episodes/detail.html", context, partials=PARTS)
+
+
+def _outcome(episode: Episode) -> dict[str, Any]:
+    reflection = getattr(episode, "reflection", None)
+    return {
         "goal": present.clip(episode.task.goal, GOAL_SHOWN),
+        "window": timeline.STEPS_SHOWN,
         "episode_return": present.decimal(episode.episode_return),
         "truncation": timeline.truncation_words(episode),
-        "steps": steps,
-        "first": first,
-        "window": timeline.STEPS_SHOWN,
-        "more_from": last if last < episode.step_count else None,
-        "minimap": timeline.minimap(episode),
-        "trials": trials,
-        "previous_trial": trials[place - 1][0] if place else None,
-        "next_trial": trials[place + 1][0] if place + 1 < len(trials) else None,
         "reflection": reflection,
-        "rating": present.signed(rating),
-        "rating_class": present.rating_class(rating),
-        "shown_reflection": _reflection_before(episode),
+        "ratings": ratings_of(reflection) if reflection else [],
         "finished": present.moment(episode.finished_at),
         "seconds": present.duration(episode.seconds) if episode.seconds else "",
         "tokens": present.count(episode.prompt_tokens + episode.completion_tokens),
     }
-    return render_page(request, "episodes/detail.html", context, partials=["more"])
+
+
+def _around(episode: Episode) -> dict[str, Any]:
+    """Its other trials, the tasks beside it, and what was read before it."""
+    trials = _trials(episode)
+    place = [pk for pk, _, _ in trials].index(episode.pk)
+    tasks = _tasks_beside(episode)
+    return {
+        "trials": trials,
+        "previous_trial": trials[place - 1][0] if place else None,
+        "next_trial": trials[place + 1][0] if place + 1 < len(trials) else None,
+        "previous_task": tasks.get(-1),
+        "next_task": tasks.get(1),
+        "shown_reflection": _reflection_before(episode),
+    }
 
 
 @require_GET
@@ -73,6 +98,22 @@ def _trials(episode: Episode) -> list[tuple[int, int, bool]]:
     """Primary key, number and success of every trial of the same task, in order."""
     same_task = Episode.objects.filter(experiment=episode.experiment_id, task=episode.task_id)
     return list(same_task.order_by("trial").values_list("pk", "trial", "success"))
+
+
+def _tasks_beside(episode: Episode) -> dict[int, int]:
+    """By -1 and 1: an episode of the task before and after, of the same trial if it has one."""
+    rows = ExperimentTask.objects.filter(experiment=episode.experiment_id)
+    here = rows.filter(task=episode.task_id).values("position")
+    last_trial = Episode.objects.filter(
+        experiment=episode.experiment_id, task=OuterRef("task"), trial__lte=episode.trial
+    ).order_by("-trial")
+    beside = rows.annotate(
+        away=F("position") - Subquery(here), opens=Subquery(last_trial.values("pk")[:1])
+    )
+    found = beside.filter(
+        position__gte=Subquery(here) - 1, position__lte=Subquery(here) + 1, opens__isnull=False
+    )
+    return dict(found.values_list("away", "opens"))
 
 
 def _reflection_before(episode: Episode) -> Reflection | None:
