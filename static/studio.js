@@ -50,7 +50,7 @@ function focusSearch(event) {
   box.select();
 }
 
-const GO = { e: "/experiments/", t: "/task-sets/", w: "/worlds/", r: "/reflections/", n: "/annotation/" };
+const GO = { e: "/experiments/", t: "/task-sets/", w: "/worlds/", r: "/reflections/", n: "/annotation/", f: "/atlas/" };
 let afterG = false;
 
 function onKey(event) {
