@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down status reset link install test lint types contracts templates unit browser bench
+.PHONY: help up down status reset link learn install test lint types contracts templates unit browser bench
 
 PYTHON ?= python3.11
 # Another build of torch, for example one for CPUs only, or one that a machine already has:
@@ -31,6 +31,10 @@ status: $(INSTALLED)  ## say what runs
 
 link: $(INSTALLED)  ## print a fresh one-time sign-in link
 	@$(BIN)/python manage.py sign_in_link
+
+FORM ?= small
+learn: $(INSTALLED)  ## measure what training the reflector gains, on unseen tasks; FORM=full takes hours
+	@$(BIN)/python manage.py learn --form $(FORM)
 
 reset: $(INSTALLED)  ## delete all rows and files, after asking
 	@$(BIN)/python manage.py reset

@@ -17,7 +17,7 @@ ChoiceStyle = Literal["enum", "object", "none"]
 ChoiceNormalisation = Literal["", "sum", "mean"]
 PageStoreName = Literal["task", "wikipedia", "corpus"]
 ReflectionFormat = Literal["free", "structured"]
-ReflectionProtocol = Literal["tgi", "openai"]
+ReflectionProtocol = Literal["tgi", "openai", "hindsight"]
 ChatTemplate = Literal["chatml", "llama3", "none"]
 
 
@@ -107,7 +107,14 @@ class ActorConfig(SettingsRecord):
 class ReflectionConfig(SettingsRecord):
     """How reflections are written."""
 
-    protocol: ReflectionProtocol = setting("tgi", "What the reflector's endpoint speaks.")
+    protocol: ReflectionProtocol = setting(
+        "tgi",
+        "What the reflector's endpoint speaks; hindsight asks no model but takes the shortened plan"
+        " of a recorded success of the same task.",
+    )
+    sample: int = setting(
+        0, "Which of several reflections of one failure: moves the reflector's seed.", at_least=0
+    )
     format: ReflectionFormat = setting(
         "structured", "A diagnosis and a numbered plan, or free text. Paper: free."
     )
@@ -202,6 +209,11 @@ class ExperimentConfig(SettingsRecord):
         "Word overlap (Jaccard) from which a reflection repeats another. Own.",
         at_least=0.0,
         at_most=1.0,
+    )
+    reuse: bool = setting(
+        False,
+        "Take an episode that was recorded with the same prompt, actor and seed instead of playing"
+        " it again. Only for endpoints that repeat themselves, as the embedded one does. Own.",
     )
     episode: EpisodeConfig = setting(EpisodeConfig(), "One episode.")
     actor: ActorConfig = setting(ActorConfig(), "The actor.")

@@ -1,6 +1,6 @@
 """One task, several trials: play, reflect on the failure, play again, as a stream of events."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from retro_core.actors.base import Actor
@@ -63,9 +63,11 @@ class ReflectionWritten:
 
 
 Event = EpisodeStarted | StepTaken | EpisodeFinished | ReflectionWritten
+Recorded = Callable[[Trial], Episode | None]
+"""Finds the record of a trial that would only repeat what was played before."""
 
 
-def run_trials(
+def run_trials(  # noqa: PLR0913  # what is played, by whom, and from where
     env: Env,
     actor: Actor,
     reflector: Reflector | None,
@@ -74,6 +76,7 @@ def run_trials(
     config: ExperimentConfig,
     prompts: PromptSet,
     prior: Sequence[PastTrial] = (),
+    recorded: Recorded | None = None,
 ) -> Iterator[Event]:
     """Play a task until it is solved or its trials are used up, going on after `prior`.
 
@@ -91,8 +94,10 @@ def run_trials(
             yield ReflectionWritten(written)
         trial = next_trial(task, past, config, prompts)
         yield EpisodeStarted(task.id, trial.number, trial.seed, trial.temperature, trial.memory)
-        steps = rollout_steps(env, actor, task, trial, config=config, prompts=prompts)
-        episode = yield from _step_events(task.id, trial.number, steps)
+        episode = recorded(trial) if recorded else None
+        if episode is None:
+            steps = rollout_steps(env, actor, task, trial, config=config, prompts=prompts)
+            episode = yield from _step_events(task.id, trial.number, steps)
         yield EpisodeFinished(episode, rating_before(past, episode))
         past.append(PastTrial(episode))
 
@@ -151,7 +156,8 @@ def write_reflection(
     episode = past[-1].episode
     earlier = remembered([trial.reflection.text for trial in past if trial.reflection], config)
     prompt = reflection_prompt(task, episode, earlier, config, prompts)
-    seed = derived_seed(config.seed, task.id, episode.trial, "reflection")
+    sample = (config.reflection.sample,) if config.reflection.sample else ()
+    seed = derived_seed(config.seed, task.id, episode.trial, "reflection", *sample)
     grammar = reflection_grammar(episode, config, prompts)
     completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
     return Reflection(

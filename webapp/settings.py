@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "webapp.notifications",
     "webapp.adapters",
     "webapp.training",
+    "webapp.learning",
     "webapp.exchange",
     "webapp.api",
     "ninja",

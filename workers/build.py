@@ -49,7 +49,7 @@ def build(experiment: Experiment) -> Parts:
     config = config_of(experiment)
     prompts = load_prompts(spec.prompt_folder)
     actor = ChatActor(_actor_client(experiment, config.actor), config.actor, prompts)
-    reflector = _reflector(experiment, config) if config.method in WRITES_REFLECTIONS else None
+    reflector = _reflector(experiment, config)
     create_env = env_factory(experiment.environment, config)
     scorer = _scorer(config)
     if reflector is not None and scorer is not None:
@@ -75,7 +75,10 @@ def _actor_client(experiment: Experiment, config: ActorConfig) -> ChatClient:
     )
 
 
-def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector:
+def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector | None:
+    """What writes reflections; None where nothing does, or where each task has its own."""
+    if config.method not in WRITES_REFLECTIONS or config.reflection.protocol == "hindsight":
+        return None
     adapter = experiment.adapter
     if config.reflection.protocol == "tgi":
         return TgiReflector(

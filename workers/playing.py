@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from retro_core.errors import InvalidInput
+from retro_core.reflectors.base import Reflector
 from retro_core.trials import (
     EpisodeFinished,
     EpisodeStarted,
@@ -17,6 +18,7 @@ from webapp.episodes.services import fail_task, record_episode, record_reflectio
 from webapp.experiments.models import ExperimentTask
 from workers.build import Parts
 from workers.database import insist
+from workers.recorded import hindsight_reflector, recorded_episode
 
 MayGoOn = Callable[[bool], bool]
 
@@ -44,11 +46,12 @@ def play_task(held: HeldTask, parts: Parts, may_go_on: MayGoOn) -> None:
         events = run_trials(
             parts.create_env(),
             parts.actor,
-            parts.reflector,
+            _reflector(row, parts),
             row.task.as_core(),
             config=parts.config,
             prompts=parts.prompts,
             prior=prior,
+            recorded=lambda trial: insist(lambda: recorded_episode(row, parts, trial)),
         )
         for event in events:
             _take(held, event, parts)
@@ -57,6 +60,12 @@ def play_task(held: HeldTask, parts: Parts, may_go_on: MayGoOn) -> None:
     except InvalidInput as error:
         reason = str(error)
         insist(lambda: fail_task(row, reason))
+
+
+def _reflector(row: ExperimentTask, parts: Parts) -> Reflector | None:
+    if parts.reflector is None and parts.config.reflection.protocol == "hindsight":
+        return insist(lambda: hindsight_reflector(row, parts.create_env))
+    return parts.reflector
 
 
 def _take(held: HeldTask, event: Event, parts: Parts) -> None:

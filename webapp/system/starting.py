@@ -2,16 +2,21 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from retro_core.supervisor import preflight
+from retro_core.errors import CannotStart
+from retro_core.supervisor import lock, preflight
 from retro_core.supervisor.supervise import Supervisor
 from webapp.accounts.services import ensure_administrator, one_time_path
 from webapp.system import stack
@@ -30,7 +35,7 @@ def check_machine() -> None:
     preflight.check_space(settings.DATA_DIR, needed=needed)
 
 
-def start_everything(supervisor: Supervisor, say: Say) -> None:
+def start_everything(supervisor: Supervisor, say: Say, *, sample: bool = True) -> None:
     """Start what is slow first and wait for it last: the LM server loads while tables are made."""
     stores = [supervisor.start(child) for child in stack.stores()]
     lm_servers = [supervisor.start(child) for child in stack.lm_server()]
@@ -44,7 +49,7 @@ def start_everything(supervisor: Supervisor, say: Say) -> None:
     with stage("Tables", say):
         migrate_where_needed()
     with stage("First rows", say):
-        make_first_rows()
+        make_first_rows(sample=sample)
     for child in [web_server, *lm_servers]:
         child.ready(say)
     for service in stack.workers():  # last, or their first calls meet a model that still loads
@@ -58,13 +63,13 @@ def migrate_where_needed() -> None:
         call_command("migrate", verbosity=0, interactive=False)
 
 
-def make_first_rows() -> None:
-    """An administrator, and an experiment that starts at once where there is none at all."""
+def make_first_rows(*, sample: bool = True) -> None:
+    """An administrator, and a sample experiment that starts at once where there is none at all."""
     from webapp.experiments.models import Experiment
     from webapp.experiments.services import ensure_sample_experiment
 
     ensure_administrator()
-    if not Experiment.objects.exists():
+    if sample and not Experiment.objects.exists():
         ensure_sample_experiment()
 
 
@@ -83,6 +88,35 @@ def forget_connections() -> None:
     """Close the database connections of this process: it only watches from now on."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL only
+
+
+@contextmanager
+def studio(say: Say) -> Iterator[None]:
+    """The studio that runs on this data folder, or one that is started and stopped again."""
+    if lock.holder(settings.PLACES.lock):
+        yield
+        return
+    command = [sys.executable, "manage.py", "up", "--no-sample"]
+    child = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            say(line.rstrip())
+            if line.startswith("Ready."):
+                break
+        else:
+            raise CannotStart("The studio did not start: see above.")
+        threading.Thread(target=_drain, args=(child.stdout,), daemon=True).start()
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def _drain(stream: IO[str]) -> None:
+    """Read on, or the child would stand still at a full pipe."""
+    for _ in stream:
+        pass
 
 
 @contextmanager

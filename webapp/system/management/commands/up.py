@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from retro_core.supervisor import lock
 from retro_core.supervisor.supervise import Supervisor
@@ -20,6 +20,10 @@ class Command(BaseCommand):
     help = "Start database, broker, LM server, workers and web server; Ctrl-C stops them."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whether the first start plays something at once."""
+        parser.add_argument("--no-sample", action="store_true", help="make no sample experiment")
+
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Start, watch, and stop whatever happens."""
         with lock.held(settings.PLACES.lock, address=starting.address()):
@@ -27,7 +31,7 @@ class Command(BaseCommand):
             supervisor = Supervisor(self.say, settings.PLACES.record)
             stop_at_signals()
             try:
-                starting.start_everything(supervisor, self.say)
+                starting.start_everything(supervisor, self.say, sample=not options["no_sample"])
                 link = starting.sign_in_address()
                 starting.forget_connections()
                 self.say(f"Ready. Open {link} (signs you in once; Ctrl-C stops everything)")

@@ -1,0 +1,155 @@
+"""What is measured: tasks, seeds, arms, and the size of every part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from retro_core.config import PRESETS, ExperimentConfig
+from retro_core.training.spec import Stage, TrainingSpec
+from webapp.training.services.specs import preset_spec
+
+TRAINED: tuple[Stage, ...] = ("sft", "ppo", "grpo")
+BEST_OF_N = "best of n"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One form of the measurement. Counts of tasks, trials, reflections and updates.
+
+    The actor acts at temperature 0, as in Reflexion, so that a retry differs by its reflection
+    alone; `luck_temperature` is that of the control that only tries again.
+    """
+
+    name: str
+    train_tasks: int
+    unseen_tasks: int
+    samples: int
+    luck_trials: int
+    sft_epochs: float
+    reward_epochs: float
+    policy_updates: int
+    policy_batch: int
+    best_of_n: int
+    trials: int = 5
+    steps: int = 30
+    seed: int = 0
+    train_seed: int = 101
+    unseen_seed: int = 202
+    luck_temperature: float = 0.5
+    prompt_tokens: int = 800
+
+    def title(self, part: str) -> str:
+        """The name of an experiment, snapshot or run of this protocol."""
+        return f"learn {self.name}: {part}"
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "small": Protocol(
+        name="small",
+        train_tasks=40,
+        unseen_tasks=24,
+        samples=2,
+        luck_trials=3,
+        sft_epochs=2.0,
+        reward_epochs=1.0,
+        policy_updates=3,
+        policy_batch=4,
+        best_of_n=3,
+    ),
+    "full": Protocol(
+        name="full",
+        train_tasks=150,
+        unseen_tasks=60,
+        samples=4,
+        luck_trials=5,
+        sft_epochs=2.0,
+        reward_epochs=2.0,
+        policy_updates=40,
+        policy_batch=8,
+        best_of_n=4,
+    ),
+    "tiny": Protocol(
+        name="tiny",
+        train_tasks=4,
+        unseen_tasks=3,
+        samples=1,
+        luck_trials=2,
+        sft_epochs=1.0,
+        reward_epochs=1.0,
+        policy_updates=1,
+        policy_batch=2,
+        best_of_n=2,
+        trials=2,
+        steps=12,
+    ),
+}
+
+
+def base_config(protocol: Protocol) -> ExperimentConfig:
+    """What all arms share."""
+    embedded = PRESETS["embedded"]
+    return replace(
+        embedded,
+        trials=protocol.trials,
+        seed=protocol.seed,
+        reuse=True,
+        episode=replace(embedded.episode, max_steps=protocol.steps),
+        actor=replace(embedded.actor, temperature=0.0),
+        reflection=replace(embedded.reflection, prompt_tokens=protocol.prompt_tokens),
+    )
+
+
+def collecting(protocol: Protocol, sample: int) -> ExperimentConfig:
+    """One reflection of every training failure, rated by one retry."""
+    config = base_config(protocol)
+    reflection = replace(config.reflection, sample=sample)
+    return replace(config, method="reflexion", trials=2, reflection=reflection)
+
+
+def luck(protocol: Protocol, trials: int) -> ExperimentConfig:
+    """Trying again with another seed and nothing else."""
+    config = base_config(protocol)
+    actor = replace(config.actor, temperature=protocol.luck_temperature)
+    return replace(config, method="resample", trials=trials, actor=actor)
+
+
+def hindsight(protocol: Protocol) -> ExperimentConfig:
+    """The plan of a later success as the reflection of the first failure, rated by a retry."""
+    config = collecting(protocol, 0)
+    return replace(config, reflection=replace(config.reflection, protocol="hindsight"))
+
+
+def control_arms(protocol: Protocol) -> dict[str, ExperimentConfig]:
+    """The arms that need no training, by name; `reflexion` is the baseline."""
+    config = base_config(protocol)
+    return {
+        "react": replace(config, method="react"),
+        "resample": luck(protocol, protocol.trials),
+        "fixed_prompt": replace(config, method="fixed_prompt"),
+        "last_trial": replace(config, method="last_trial"),
+        "reflexion": replace(config, method="reflexion"),
+    }
+
+
+def trained_arm(protocol: Protocol, reward_model: str = "") -> ExperimentConfig:
+    """An arm with a trained adapter; with a reward model it ranks several candidates."""
+    config = replace(base_config(protocol), method="retroformer")
+    if not reward_model:
+        return config
+    count = protocol.best_of_n
+    return replace(
+        config, reflection=replace(config.reflection, best_of_n=count, reward_model=reward_model)
+    )
+
+
+def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
+    """The small preset with the size that the protocol gives it."""
+    spec = preset_spec(stage, "cpu-small")
+    if stage in {"ppo", "grpo"}:
+        size = replace(
+            spec.optimisation, max_steps=protocol.policy_updates, batch_size=protocol.policy_batch
+        )
+    else:
+        epochs = protocol.sft_epochs if stage == "sft" else protocol.reward_epochs
+        size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
+    spec = replace(spec, seed=protocol.seed, optimisation=size)
+    return replace(spec, evaluation=replace(spec.evaluation, every=1000, samples=2))

@@ -1,0 +1,189 @@
+"""Makes what is missing of the protocol and waits for it: taken up again where it was left."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from retro_core.config import ExperimentConfig
+from retro_core.errors import InvalidInput
+from retro_core.training.spec import Stage
+from webapp.adapters.models import Adapter
+from webapp.adapters.services import server
+from webapp.episodes.models import Episode
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import create_experiment, start
+from webapp.learning import protocol as parts
+from webapp.learning.protocol import BEST_OF_N, TRAINED, Protocol
+from webapp.tasks.models import Task, TaskSet
+from webapp.tasks.services import generated_set, save_task_set
+from webapp.training.models import Snapshot, TrainingRun
+from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.runs import launch
+from webapp.training.services.snapshots import freeze
+
+Say = Callable[[str], None]
+WORLD = "alfworld"
+LOOK_SECONDS = 2.0
+CONCURRENCY = 8
+FIRST: tuple[Stage, ...] = ("sft", "reward_model")
+SECOND: tuple[Stage, ...] = ("ppo", "grpo")
+GONE_WRONG = {"paused", "cancelled", "failed", "stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The experiments of all arms on unseen tasks, and what was trained."""
+
+    protocol: Protocol
+    arms: Mapping[str, Experiment]
+    runs: Mapping[str, TrainingRun]
+    collected: list[Experiment]
+
+
+def run(protocol: Protocol, say: Say) -> Measured:
+    """Collect, train and evaluate. Raises InvalidInput with the reason where a part fails."""
+    unseen = generated_set(WORLD, "valid_unseen", protocol.unseen_tasks, protocol.unseen_seed)
+    collected = _collect(protocol, say)
+    arms = {
+        name: _play(protocol.title(name), unseen, config)
+        for name, config in parts.control_arms(protocol).items()
+    }
+    snapshot = _snapshot(protocol, collected)
+    runs = _train(protocol, snapshot, say)
+    for stage in TRAINED:
+        arms[f"retroformer {stage}"] = _play(
+            protocol.title(f"retroformer {stage}"),
+            unseen,
+            parts.trained_arm(protocol),
+            adapter=_loaded(runs[stage]).name,
+        )
+    ranked = parts.trained_arm(protocol, reward_model=_made(runs["reward_model"]).name)
+    arms[BEST_OF_N] = _play(
+        protocol.title(BEST_OF_N), unseen, ranked, adapter=_loaded(runs["sft"]).name
+    )
+    _wait(arms.values(), say)
+    return Measured(protocol, arms, runs, collected)
+
+
+def _collect(protocol: Protocol, say: Say) -> list[Experiment]:
+    train = generated_set(WORLD, "train", protocol.train_tasks, protocol.train_seed)
+    luck = _play(protocol.title("luck"), train, parts.luck(protocol, protocol.luck_trials))
+    samples = [
+        _play(protocol.title(f"sample {number}"), train, parts.collecting(protocol, number))
+        for number in range(protocol.samples)
+    ]
+    _wait([luck, *samples], say)
+    solvable = _solved_later(samples[0], [luck, *samples])
+    if not solvable:
+        say("No training task was solved after a failure: there is no hindsight to learn from.")
+        return samples
+    name = protocol.title("tasks with hindsight")
+    held = TaskSet.objects.filter(name=name).first() or save_task_set(
+        name, WORLD, "train", [task.as_core() for task in solvable], source="solved after a failure"
+    )
+    hindsight = _play(protocol.title("hindsight"), held, parts.hindsight(protocol))
+    _wait([hindsight], say)
+    return [*samples, hindsight]
+
+
+def _solved_later(first: Experiment, among: list[Experiment]) -> list[Task]:
+    """Tasks whose first trial failed and that another recorded episode solves."""
+    failed = Episode.objects.filter(experiment=first, trial=1, success=False).values("task")
+    solved = Episode.objects.filter(experiment__in=among, success=True).values("task")
+    return list(Task.objects.filter(pk__in=failed).filter(pk__in=solved).order_by("pk"))
+
+
+def _snapshot(protocol: Protocol, collected: list[Experiment]) -> Snapshot:
+    name = protocol.title("ratings")
+    query = BufferQuery(experiments=tuple(one.pk for one in collected), seed=protocol.seed)
+    return Snapshot.objects.filter(name=name).first() or freeze(query, name=name)
+
+
+def _train(protocol: Protocol, snapshot: Snapshot, say: Say) -> dict[str, TrainingRun]:
+    runs = {stage: _launch(protocol, stage, snapshot) for stage in FIRST}
+    _wait(runs.values(), say)
+    for stage in SECOND:
+        runs[stage] = _launch(
+            protocol,
+            stage,
+            snapshot,
+            parent=_made(runs["sft"]),
+            reward_model=_made(runs["reward_model"]),
+        )
+    _wait(runs.values(), say)
+    return runs
+
+
+def _launch(
+    protocol: Protocol,
+    stage: Stage,
+    snapshot: Snapshot,
+    *,
+    parent: Adapter | None = None,
+    reward_model: Adapter | None = None,
+) -> TrainingRun:
+    name = protocol.title(stage.replace("_", " "))
+    family = f"learn-{protocol.name}-{stage.replace('_', '-')}"
+    made_before = TrainingRun.objects.filter(name=name).first()
+    return made_before or launch(
+        name=name,
+        snapshot=snapshot,
+        spec=parts.training_spec(protocol, stage),
+        preset="cpu-small",
+        adapter_family=family,
+        parent=parent,
+        reward_model=reward_model,
+    )
+
+
+def _made(run: TrainingRun) -> Adapter:
+    run.refresh_from_db()
+    if run.adapter is None:
+        raise InvalidInput(f"{run.name} made no adapter: {run.status}. {run.reason}")
+    return run.adapter
+
+
+def _loaded(run: TrainingRun) -> Adapter:
+    adapter = _made(run)
+    server.load(adapter)
+    return adapter
+
+
+def _play(name: str, task_set: TaskSet, config: ExperimentConfig, adapter: str = "") -> Experiment:
+    """The experiment of that name, made and started where it is missing."""
+    made_before = Experiment.objects.filter(name=name).first()
+    if made_before:
+        return made_before
+    experiment = create_experiment(
+        name=name,
+        task_set=task_set,
+        config=replace(config),
+        adapter=adapter,
+        concurrency=CONCURRENCY,
+    )
+    start(experiment.pk)
+    return experiment
+
+
+def _wait(rows: Iterable[Experiment | TrainingRun], say: Say) -> None:
+    """Until all have ended well; says how far each is when that changes."""
+    waiting, said = list(rows), ""
+    while waiting:
+        for row in waiting:
+            row.refresh_from_db()
+            if row.status in GONE_WRONG:
+                reason = getattr(row, "status_message", "") or getattr(row, "reason", "")
+                raise InvalidInput(f"{row.name} is {row.status}. {reason} Mend it and start again.")
+        waiting = [row for row in waiting if row.status not in {"finished", "done"}]
+        words = "; ".join(_progress(row) for row in waiting[:3])
+        if words and words != said:
+            say(words)
+            said = words
+        if waiting:
+            time.sleep(LOOK_SECONDS)
+
+
+def _progress(row: Experiment | TrainingRun) -> str:
+    if isinstance(row, Experiment):
+        return f"{row.name}: {row.tasks_ended} of {row.tasks_total} tasks"
+    return f"{row.name}: {row.status}, step {row.step}"

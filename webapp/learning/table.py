@@ -1,0 +1,78 @@
+"""The arms beside each other, every number with its interval."""
+
+from collections.abc import Iterator, Mapping
+
+from retro_core.metrics import Interval, mcnemar, paired_difference
+from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
+from webapp.experiments.models import Experiment
+from webapp.learning.running import Measured
+from webapp.training.models import MetricPoint
+
+BASELINE = "reflexion"
+
+
+def lines(measured: Measured) -> Iterator[str]:
+    """A Markdown table of the arms, then of the reward model and the ratings collected."""
+    trials = measured.protocol.trials
+    recorded = outcomes_of(one.pk for one in measured.arms.values())
+    solved = {name: solved_by(recorded[one.pk], trials) for name, one in measured.arms.items()}
+    heads = [f"attempt {trial}" for trial in range(1, trials + 1)]
+    yield f"| arm | {' | '.join(heads)} | against {BASELINE} | p | repeats | tokens |"
+    yield "|---" * (trials + 5) + "|"
+    for name, experiment in measured.arms.items():
+        points = curve_of(recorded[experiment.pk])
+        shares = [f"{100 * point.success.mean:.0f}" for point in points]
+        shares += [shares[-1]] * (trials - len(shares)) if shares else []
+        if points:
+            shares[-1] += f" {_ends(points[-1].success)}"
+        yield f"| {name} | {' | '.join(shares)} | {_against(solved, name)} | {_cost(experiment)} |"
+    yield ""
+    yield from _collected(measured)
+    yield from _reward_model(measured)
+
+
+def _ends(value: Interval | Estimate) -> str:
+    return f"[{100 * value.low:.0f}, {100 * value.high:.0f}]"
+
+
+def _against(solved: Mapping[str, Mapping[str, bool]], name: str) -> str:
+    """Difference in points with its paired interval, and McNemar's exact p."""
+    if name == BASELINE:
+        return "| "
+    first, second = solved[BASELINE], solved[name]
+    gap = paired_difference(_numbers(first), _numbers(second))
+    return f"{100 * gap.value:+.0f} {_ends(gap)} | {mcnemar(first, second).p_value:.3f}"
+
+
+def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:
+    return {task: float(value) for task, value in solved.items()}
+
+
+def _cost(experiment: Experiment) -> str:
+    experiment.refresh_from_db()
+    reflections = experiment.reflections
+    count = reflections.count()
+    repeats = reflections.filter(repeats_previous=True).count()
+    share = f"{repeats} of {count}" if count else ""
+    tokens = experiment.prompt_tokens + experiment.completion_tokens
+    return f"{share} | {tokens / 1000:.0f} k"
+
+
+def _collected(measured: Measured) -> Iterator[str]:
+    yield "| ratings collected | reflections | positive | nought | negative |"
+    yield "|---|---|---|---|---|"
+    for experiment in measured.collected:
+        rated = experiment.reflections.exclude(automatic_rating=None)
+        signs = [
+            rated.filter(automatic_rating__gt=0).count(),
+            rated.filter(automatic_rating=0).count(),
+            rated.filter(automatic_rating__lt=0).count(),
+        ]
+        yield f"| {experiment.name} | {rated.count()} | {' | '.join(map(str, signs))} |"
+    yield ""
+
+
+def _reward_model(measured: Measured) -> Iterator[str]:
+    points = MetricPoint.objects.filter(run=measured.runs["reward_model"], name__contains="auc")
+    for point in points.order_by("name", "step"):
+        yield f"reward model {point.split} {point.name} at step {point.step}: {point.value:.3f}"
