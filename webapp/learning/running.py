@@ -100,7 +100,7 @@ def _snapshot(protocol: Protocol, collected: list[Experiment]) -> Snapshot:
 
 
 def _train(protocol: Protocol, snapshot: Snapshot, say: Say) -> dict[str, TrainingRun]:
-    runs = {stage: _launch(protocol, stage, snapshot) for stage in FIRST}
+    runs: dict[str, TrainingRun] = {stage: _launch(protocol, stage, snapshot) for stage in FIRST}
     _wait(runs.values(), say)
     for stage in SECOND:
         runs[stage] = _launch(
