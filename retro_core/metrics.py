@@ -154,9 +154,14 @@ def mcnemar(first: Mapping[str, bool], second: Mapping[str, bool]) -> McNemar:
     shared = first.keys() & second.keys()
     only_first = sum(first[task] and not second[task] for task in shared)
     only_second = sum(second[task] and not first[task] for task in shared)
+    return McNemar(only_first, only_second, mcnemar_of_counts(only_first, only_second))
+
+
+def mcnemar_of_counts(only_first: int, only_second: int) -> float:
+    """The exact two-sided p-value from the tasks that only one of the two solved."""
     discordant = only_first + only_second
     tail = sum(comb(discordant, k) for k in range(min(only_first, only_second) + 1))
-    return McNemar(only_first, only_second, min(1.0, 2 * tail / 2**discordant))
+    return float(min(1.0, 2 * tail / 2**discordant))
 
 
 def cohens_g(only_first: int, only_second: int) -> float | None:

@@ -13,7 +13,6 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.played import client_of, new_experiment, play, played_experiment
 from webapp.experiments.models import Experiment, ExperimentTask
-from webapp.tasks.models import TaskSet
 
 pytestmark = pytest.mark.django_db
 LIST = "/experiments/"
@@ -320,7 +319,8 @@ def test_an_action_refuses_a_get(researcher: Client) -> None:
     assert researcher.get(f"{LIST}1/do/start/").status_code == 405
 
 
-def test_the_environments_to_filter_by_are_those_of_the_task_sets(viewer: Client) -> None:
-    TaskSet.objects.create(name="rooms", environment="rooms", split="train", source="by hand")
+def test_the_environments_to_filter_by_are_counted(viewer: Client) -> None:
+    new_experiment("one")
+    new_experiment("two")
 
-    assert "<option>rooms</option>" in text(viewer.get(LIST))
+    assert '<option value="doors">doors (2)</option>' in text(viewer.get(LIST))

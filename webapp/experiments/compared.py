@@ -208,6 +208,11 @@ def p_words(p_value: float) -> str:
     )
 
 
+def signed_points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    return _signed(100 * share, 1)
+
+
 def _signed(value: float, digits: int) -> str:
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:

@@ -1,12 +1,25 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from webapp.experiments.list_models import Pin, RatingRollup, SavedView
 from webapp.tasks.models import Task, TaskSet
+
+__all__ = [
+    "CurvePoint",
+    "Experiment",
+    "ExperimentQuerySet",
+    "ExperimentTask",
+    "ExperimentTaskQuerySet",
+    "Pin",
+    "RatingRollup",
+    "SavedView",
+]
 
 LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
 MAX_UNFINISHED_CLAIMS = 5
@@ -17,7 +30,7 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
 
     def unarchived(self) -> "ExperimentQuerySet":
         """Those that lists show."""
-        return self.filter(archived_at=None)
+        return self.filter(archived_at=None, deleted_at=None)
 
     def move(
         self, pk: int, *, to: "Experiment.Status", from_any: list["Experiment.Status"]
@@ -120,6 +133,10 @@ class Experiment(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Off all lists; purged later, or restored before"
+    )
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
 
     tasks_total = models.PositiveIntegerField(default=0)
     tasks_ended = models.PositiveIntegerField(default=0, help_text="Solved, or all trials used")

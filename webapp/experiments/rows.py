@@ -1,13 +1,16 @@
 """Experiments as the list shows them: every value already words."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from webapp import present
+from webapp.experiments.compared import interval_words, minutes, p_words, signed_points
+from webapp.experiments.deltas import Delta
 from webapp.experiments.models import CurvePoint, Experiment
 
 SPARK_WIDTH, SPARK_HEIGHT = 68.0, 22.0
+CERTAIN = 0.05  # below it a difference is coloured
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Versus:
+    """Success minus the baseline's, in percentage points, with interval and p value."""
+
+    value: str
+    interval: str
+    p_value: str
+    tasks: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentRow:
     """One line of the experiments list."""
 
@@ -41,9 +55,11 @@ class ExperimentRow:
     task_set: str
     method: str
     actor: str
+    adapter: str
     status: str
     status_message: str
     owner: str
+    tags: list[str]
     created: present.Moment | None
     first_success: str
     last_success: str
@@ -52,11 +68,30 @@ class ExperimentRow:
     progress: Progress
     episodes: str
     tokens: str
+    took: str
+    delta: str
+    delta_class: str
+    positive: str
+    corrected: str
+    alpha: str
+    versus: Versus | None
+    is_pinned: bool
+    is_baseline: bool
 
 
-def experiment_rows(experiments: Iterable[Experiment]) -> list[ExperimentRow]:
-    """Rows for experiments whose owner, task set and curve points were fetched with them."""
-    return [_row(experiment) for experiment in experiments]
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the rows of one page need beyond their own tables, by experiment."""
+
+    deltas: Mapping[int, Delta] = field(default_factory=dict)
+    alphas: Mapping[int, float | None] = field(default_factory=dict)
+    pinned: frozenset[int] = frozenset()
+    baseline: int | None = None
+
+
+def experiment_rows(experiments: Iterable[Experiment], beside: Beside) -> list[ExperimentRow]:
+    """Rows for experiments whose owner, task set, rollup and curve points were fetched too."""
+    return [_row(experiment, beside) for experiment in experiments]
 
 
 def progress(experiment: Experiment) -> Progress:
@@ -96,8 +131,12 @@ def sparkline(shares: Sequence[float]) -> Sparkline | None:
     return Sparkline(line, area, *dots[-1], words=words)
 
 
-def _row(experiment: Experiment) -> ExperimentRow:
+def _row(experiment: Experiment, beside: Beside) -> ExperimentRow:
     shares = success_shares(list(experiment.curve_points.all()))
+    rollup = getattr(experiment, "rating_rollup", None)
+    rated = rollup.rated if rollup else 0
+    mean = rollup.rating_sum / rated if rollup and rated else None
+    delta = beside.deltas.get(experiment.pk)
     return ExperimentRow(
         pk=experiment.pk,
         name=experiment.name,
@@ -105,9 +144,11 @@ def _row(experiment: Experiment) -> ExperimentRow:
         task_set=experiment.task_set.name,
         method=experiment.method,
         actor=experiment.actor_model,
+        adapter=experiment.adapter,
         status=experiment.status,
         status_message=experiment.status_message,
         owner=experiment.owner.get_username() if experiment.owner else present.DASH,
+        tags=experiment.tags,
         created=present.moment(experiment.created_at),
         first_success=present.percent(shares[0]) if shares else present.DASH,
         last_success=present.percent(shares[-1]) if shares else "",
@@ -116,4 +157,24 @@ def _row(experiment: Experiment) -> ExperimentRow:
         progress=progress(experiment),
         episodes=present.count(experiment.episodes_count),
         tokens=present.short_count(experiment.prompt_tokens + experiment.completion_tokens),
+        took=minutes(experiment),
+        delta=present.signed(mean),
+        delta_class=present.rating_class(mean),
+        positive=present.percent(rollup.positive / rated if rollup and rated else None),
+        corrected=present.percent(rollup.corrected / rated if rollup and rated else None),
+        alpha=present.decimal(beside.alphas.get(experiment.pk)),
+        versus=_versus(delta) if delta else None,
+        is_pinned=experiment.pk in beside.pinned,
+        is_baseline=experiment.pk == beside.baseline,
+    )
+
+
+def _versus(delta: Delta) -> Versus:
+    value = delta.success.value
+    return Versus(
+        value=signed_points(value),
+        interval=interval_words(delta.success, percent=True),
+        p_value=p_words(delta.p_value),
+        tasks=present.count(delta.tasks),
+        kind=("up" if value > 0 else "down") if delta.p_value < CERTAIN else "even",
     )

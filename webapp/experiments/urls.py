@@ -2,6 +2,7 @@ from django.urls import path
 
 from webapp.experiments.views import (
     actions,
+    bulk,
     compare,
     create,
     detail,
@@ -15,6 +16,9 @@ from webapp.experiments.views import (
 app_name = "experiments"
 urlpatterns = [
     path("", listing.experiment_list, name="list"),
+    path("bulk/", bulk.experiments_bulk, name="bulk"),
+    path("views/", bulk.saved_views, name="views"),
+    path("<int:experiment_id>/pin/", bulk.experiment_pin, name="pin"),
     path("new/", create.experiment_new, name="new"),
     path("import/", upload.episodes_upload, name="upload"),
     path("compare/", compare.experiment_compare, name="compare"),
