@@ -4,13 +4,22 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import AfterValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, ConfigDict
 
 from retro_core.config import Method
 from webapp.episodes.records import storable
 
 Text = Annotated[str, AfterValidator(storable)]
-Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _filled(text: str) -> str:
+    text = storable(text).strip()
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_filled)]
 Trial = Annotated[int, Field(ge=1, le=32767)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
