@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down status reset link learn install test lint types contracts templates unit browser bench
+.PHONY: help up down status reset link learn install test lint types contracts templates unit browser bench bench-web
 
 PYTHON ?= python3.11
 # Another build of torch, for example one for CPUs only, or one that a machine already has:
@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/installed
 SAY := @printf '\033[1m%s\033[0m\n'
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 up: $(INSTALLED)  ## start everything in the foreground; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
@@ -82,6 +82,9 @@ unit: $(INSTALLED)  ## core, worker and web tests, with real services
 browser: $(INSTALLED)  ## tests in headless Chromium
 	$(SAY) "Browser tests"
 	@if .ci/chromium.sh; then $(PYTEST) -m "browser and not slow"; fi
+
+bench-web: $(INSTALLED)  ## pages over 120,000 episodes: p50, p95, CPU, queries, bytes; the data is made once, in data/bench
+	@$(BIN)/python -m bench.web
 
 BENCHES ?= env_alfworld env_webshop recording serving
 bench: $(INSTALLED)  ## speed figures, as ratios within one run; others by hand: python -m bench.NAME
