@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import Max
+
 from webapp.training.models import MetricPoint, TrainingRun
+from webapp.training.thinned import thinned, whole_or_thinned
 
 Figure = dict[str, Any]  # Plotly's own schema
 Point = tuple[str, str, int, float]  # name, split, step, value
 MOST_POINTS = 600
+POINTS_OF_MANY = 100
+COLOURS = 8
 FIRST = ("loss", "reward", "validation_loss", "kl", "entropy", "clip_fraction", "value_loss")
 LAST = ("learning_rate", "grad_norm", "epoch", "num_tokens")
 SERIES = {"train": 1, "validation": 2}
@@ -23,14 +28,25 @@ def points_of(run: TrainingRun, after: int = 0) -> tuple[list[Point], int]:
 
 def run_figures(run: TrainingRun) -> tuple[dict[str, Figure], int]:
     """One figure a metric, train and validation in it, and the newest row id that is drawn."""
-    points, newest = points_of(run)
+    points = shown_points([run])[run.pk]
     names = ordered({name for name, *_ in points})
+    newest = MetricPoint.objects.filter(run=run).aggregate(newest=Max("pk"))["newest"] or 0
     return {name: figure(name, _traces(name, points)) for name in names}, newest
+
+
+def shown_points(runs: Sequence[TrainingRun]) -> dict[int, list[Point]]:
+    """The points to draw of each run, bounded however long it was."""
+    found: dict[int, list[Point]] = {run.pk: [] for run in runs}
+    curves = whole_or_thinned([run.pk for run in runs], MOST_POINTS)
+    for (run_id, split, name), steps in curves.items():
+        found[run_id] += [(name, split, step, value) for step, value in steps]
+    return found
 
 
 def compared_figures(runs: Sequence[TrainingRun]) -> dict[str, Figure]:
     """The curves of several runs over each other, a colour a run; validation is dotted."""
-    by_run = [(run, points_of(run)[0]) for run in runs]
+    points_by_run = shown_points(runs)
+    by_run = [(run, points_by_run[run.pk]) for run in runs]
     names = ordered({name for _, points in by_run for name, *_ in points})
     return {
         name: figure(
@@ -43,6 +59,19 @@ def compared_figures(runs: Sequence[TrainingRun]) -> dict[str, Figure]:
         )
         for name in names
     }
+
+
+def overlaid_figure(runs: Sequence[TrainingRun], split: str, name: str) -> Figure:
+    """One curve of many runs over each other; colours repeat after eight."""
+    steps = thinned([(run.pk, split, name) for run in runs], POINTS_OF_MANY)
+    traces = []
+    for number, run in enumerate(runs):
+        trace = _trace(run.name, split, steps[run.pk, split, name], dotted=False)
+        colour = f"var(--series-{number % COLOURS + 1})"
+        traces.append(trace | {"mode": "lines", "line": {"color": colour, "width": 1.25}})
+    drawn = figure(name, traces)
+    drawn["layout"]["hovermode"] = "closest"
+    return drawn
 
 
 def ordered(names: Iterable[str]) -> list[str]:

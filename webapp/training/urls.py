@@ -7,6 +7,7 @@ urlpatterns = [
     path("", runs.run_list, name="list"),
     path("new/", launch.run_new, name="new"),
     path("compare/", runs.run_compare, name="compare"),
+    path("curves/", runs.run_curves, name="curves"),
     path("<int:run_id>/", runs.run_detail, name="detail"),
     path("<int:run_id>/points.json", runs.run_points, name="points"),
     path("<int:run_id>/do/<slug:action>/", runs.run_act, name="act"),

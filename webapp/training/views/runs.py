@@ -11,10 +11,16 @@ from webapp.experiments.page import SettingRow
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, asked_partial, render_page
 from webapp.training import page as words
-from webapp.training.figures import compared_figures, points_of, run_figures
+from webapp.training.figures import (
+    compared_figures,
+    overlaid_figure,
+    points_of,
+    run_figures,
+)
 from webapp.training.models import Pipeline, TrainingRun
 from webapp.training.services import runs as services
 from webapp.training.services.specs import changes, flattened
+from webapp.training.thinned import counted_curves
 
 PAGE_SIZE = 40
 PARTS = ("live", "curves", "samples")
@@ -24,6 +30,7 @@ ACTIONS = {
     "delete": services.delete,
     "restore": services.restore,
 }
+MOST_RUNS = 50
 SHOWN_WITH = ("owner", "snapshot", "adapter", "parent", "reward_model", "pipeline")
 LARGEST_STEP = 2**31 - 1
 
@@ -105,6 +112,30 @@ def run_compare(request: HttpRequest) -> HttpResponse:
             "pairs": _sample_pairs(*runs),
         }
     return render(request, "training/compare.html", context)
+
+
+@require_GET
+@permission_required("training.view_trainingrun", raise_exception=True)
+def run_curves(request: HttpRequest) -> HttpResponse:
+    """One curve of many runs in one chart."""
+    asked = [pk for text in request.GET.getlist("run")[:MOST_RUNS] if (pk := whole_number(text))]
+    found = TrainingRun.objects.undeleted().in_bulk(asked)
+    runs = [found[pk] for pk in dict.fromkeys(asked) if pk in found]
+    curves = sorted({(split, name) for _, split, name in counted_curves([r.pk for r in runs[:1]])})
+    wanted = request.GET.get("curve", "")
+    split, name = next((c for c in curves if " ".join(c) == wanted), (curves or [("", "")])[0])
+    choices = TrainingRun.objects.undeleted().order_by("-pk").values_list("pk", "name")[:200]
+    context: dict[str, Any] = {
+        "current_section": "training",
+        "choices": choices,
+        "asked": {run.pk for run in runs},
+        "most": MOST_RUNS,
+        "curves": [" ".join(curve) for curve in curves],
+        "curve": f"{split} {name}",
+    }
+    if name:
+        context["figures"] = {name: overlaid_figure(runs, split, name)}
+    return render(request, "training/curves.html", context)
 
 
 @require_GET
