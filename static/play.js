@@ -65,7 +65,8 @@ function onPageKey(event) {
 function settle() {
   document.getElementById("play-form")?.scrollIntoView({ block: "end" });
   document.getElementById("latest")?.scrollIntoView({ block: "nearest" });
-  (line() || document.querySelector("#game textarea, #game a.button"))?.focus({ preventScroll: true });
+  const next = document.querySelector("#game textarea") || document.querySelector("#game a.button");
+  (line() || next)?.focus({ preventScroll: true });
 }
 
 document.addEventListener("input", (event) => event.target === line() && narrow());

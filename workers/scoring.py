@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -47,7 +48,8 @@ class ScoringChild:
         if child is None:
             return
         assert child.stdin is not None
-        child.stdin.close()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
         try:
             child.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -58,16 +60,17 @@ class ScoringChild:
         child = self._child = self._child or self._start()
         assert child.stdin is not None
         assert child.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # an ended child's last words can still be read
             child.stdin.write(question + "\n")
             child.stdin.flush()
+        try:
             answer = json.loads(child.stdout.readline())
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             child.kill()
+            child.wait()
             self._child = None
-            raise EndpointUnavailable(
-                f"The reward model's process ended. {self._tail()}"
-            ) from error
+            words = f"The reward model's process ended. {self._tail()}"
+            raise EndpointUnavailable(words) from error
         assert isinstance(answer, dict)
         return answer
 

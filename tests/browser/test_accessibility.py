@@ -42,6 +42,8 @@ def addresses() -> dict[str, str]:
         "reflections": "/reflections/",
         "task sets": "/task-sets/",
         "task set": f"/task-sets/{played.task_set_id}/",
+        "worlds": "/worlds/",
+        "world": "/worlds/alfworld/",
         "password": "/password/",
         "missing": "/experiments/999999/",
     }

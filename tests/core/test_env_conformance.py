@@ -16,7 +16,10 @@ NONSENSE = ["", "   ", "xyzzy", "go to", "Finish[", "search[]", "click[nothing]"
 
 @pytest.fixture(params=sorted(registered()))
 def spec(request: pytest.FixtureRequest) -> EnvSpec:
-    return env_spec(request.param)
+    found = env_spec(request.param)
+    if words := found.missing():
+        pytest.skip(f"{found.title} cannot be played on this machine: {words}")
+    return found
 
 
 @pytest.fixture

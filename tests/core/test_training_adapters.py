@@ -1,6 +1,8 @@
 """Exported adapters load in plain PEFT, old and new, and give the same logits."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -121,3 +123,42 @@ def test_the_scorer_gives_the_scores_of_the_trained_reward_model(world):
     assert scorer(*pairs[1]) == pytest.approx(raw[1], abs=1e-5)
     assert normal(*pairs[0]) == pytest.approx((raw[0] - 0.5) / 2.0, abs=1e-5)
     assert raw[0] != pytest.approx(raw[1], abs=1e-3)
+
+
+def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):
+    spec = tiny_spec(world, "reward_model")
+    digest = weights_digest(world / "base")
+    figures = {"tokens": spec.tokens.to_json(), "score_mean": 0.0, "score_deviation": 1.0}
+    card = {"kind": "reward_model", "base_sha256": digest, "figures": figures}
+    model = stirred(load_reward_model(spec, digest))
+    export_adapter(model, world / "asked", base_name="tiny-llama", card=card)
+    places = ["--reward-model", str(world / "asked"), "--base-model", str(world / "base")]
+    question = json.dumps({"prompt": "look open again", "text": "good plan"})
+
+    answers = subprocess.run(
+        [sys.executable, "-m", "retro_core.training.scoring", *places],
+        input=f"{question}\n{question}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+    expected = load_scorer(world / "asked", world / "base", device="cpu")(
+        "look open again", "good plan"
+    )
+    assert [json.loads(line)["score"] for line in answers] == pytest.approx([expected] * 2)
+
+
+def test_another_process_is_told_why_a_folder_is_no_reward_model(world):
+    _, _ = exported(world, "no-judge", rank=2)
+    places = ["--reward-model", str(world / "no-judge"), "--base-model", str(world / "base")]
+
+    told = subprocess.run(
+        [sys.executable, "-m", "retro_core.training.scoring", *places],
+        input="{}\n",
+        capture_output=True,
+        text=True,
+    )
+
+    assert told.returncode == 1
+    assert "is not a reward model" in json.loads(told.stdout)["error"]

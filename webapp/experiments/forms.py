@@ -25,10 +25,14 @@ from webapp.tasks.services import generated_set
 from webapp.worlds.services.making import corpus_folder
 
 MOST_TASKS = 1000
+SHOWN_ABOVE = frozenset(
+    {"reflection__best_of_n", "reflection__reward_model", "pages__store", "pages__corpus"}
+)
 METHODS = {
     "reflexion": "After a failed trial the base reflector writes what went wrong;"
     " the actor reads it next time.",
-    "retroformer": "Like reflexion, with a trained adapter in the reflector.",
+    "retroformer": "Like reflexion, with a trained adapter in the reflector, and best of N"
+    " reflections where a reward model ranks them.",
     "react": "No memory: every trial is the same policy with the same seed. The floor.",
     "resample": "No memory, a new seed each trial: what luck alone gains.",
     "last_trial": "The actor sees the previous trajectory itself, without a reflection.",
@@ -91,13 +95,15 @@ class ExperimentForm(forms.Form):
         assert isinstance(split, forms.ChoiceField)
         split.choices = split_choices()
         self.fields["actor_model"].help_text = actor_help()
+        self.fields["pages__store"].label = "Pages of questions"
+        self.fields["pages__corpus"].label = "Corpus folder"
 
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
         """The advanced settings by section, each with its unit."""
-        names = dict.fromkeys(setting.section for setting in self.setting_list)
-        for name in names:
-            inside = [setting for setting in self.setting_list if setting.section == name]
+        folded = [setting for setting in self.setting_list if setting.name not in SHOWN_ABOVE]
+        for name in dict.fromkeys(setting.section for setting in folded):
+            inside = [setting for setting in folded if setting.section == name]
             yield name, [(self[setting.name], setting.unit) for setting in inside]
 
     @property

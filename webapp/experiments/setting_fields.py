@@ -11,7 +11,12 @@ from retro_core.settings_record import SettingsRecord
 
 SEPARATOR = "__"
 ASKED_ABOVE = {"method", "trials", "seed"}
-WORDS = {"": "server's default"}
+WORDS = {
+    "": "server's default",
+    "task": "the task's own pages",
+    "wikipedia": "live Wikipedia",
+    "corpus": "a corpus folder",
+}
 
 
 @dataclass(frozen=True, slots=True)
