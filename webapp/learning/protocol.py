@@ -69,17 +69,17 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "tiny": Protocol(
         name="tiny",
-        train_tasks=4,
+        train_tasks=8,
         unseen_tasks=3,
         samples=1,
-        luck_trials=2,
+        luck_trials=3,
         sft_epochs=1.0,
         reward_epochs=1.0,
         policy_updates=1,
         policy_batch=2,
         best_of_n=2,
         trials=2,
-        steps=12,
+        steps=25,
     ),
 }
 
