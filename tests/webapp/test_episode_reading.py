@@ -132,7 +132,7 @@ def test_the_map_marks_what_is_special(viewer: Client, walked: Episode) -> None:
     assert len(cells) == 60
     assert (cells[4].kind, cells[4].words) == ("invalid", "errors")
     assert (cells[14].kind, cells[14].words) == ("rewarded", "errors, rewarded")
-    assert (cells[3].kind, cells[44].kind) == ("found", "invalid found")
+    assert (cells[3].kind, cells[44].kind) == ("has-found", "invalid has-found")
 
 
 def test_the_end_says_why(viewer: Client, walked: Episode) -> None:

@@ -1,5 +1,6 @@
 """What went wrong is counted in the transaction that records it, and can be counted again."""
 
+import json
 from dataclasses import replace
 from importlib import import_module
 
@@ -11,6 +12,7 @@ from retro_core.types import Episode as CoreEpisode
 from retro_core.types import Reflection as CoreReflection
 from tests.webapp.played import episode, new_experiment, played_experiment
 from webapp.episodes.failures import KINDS, recount_failures
+from webapp.episodes.importing import import_episodes
 from webapp.episodes.models import Episode, FailureCount
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment
@@ -110,3 +112,28 @@ def test_the_migration_counts_what_was_recorded_before_it() -> None:
 
     assert Episode.objects.values_list(*columns).get() == (1, 2, 6)
     assert counts(experiment) == before
+
+
+def test_an_import_counts_what_went_wrong() -> None:
+    steps = [{"action": letter, "observation": letter} for letter in "aababc"]
+    line = {
+        "experiment": "log",
+        "environment": "doors",
+        "method": "react",
+        "task_id": "doors-9",
+        "trial": 1,
+        "steps": steps,
+        "success": False,
+        "episode_return": 0.0,
+        "truncated": True,
+    }
+
+    import_episodes([json.dumps(line).encode()], source="log.jsonl")
+
+    assert counts(Experiment.objects.get(name="log"))[1] == {
+        "episodes": 1,
+        "unsolved": 1,
+        "repeated": 1,
+        "looped": 1,
+        "other_stop": 1,
+    }

@@ -36,7 +36,7 @@ def _row(episode: Episode) -> EpisodeRow:
     task = episode.task
     return EpisodeRow(
         pk=episode.pk,
-        name=task.goal[:NAME_SHOWN] or task.key,
+        name=present.clip(task.goal, NAME_SHOWN).text or task.key,
         key=task.key,
         experiment_id=episode.experiment_id,
         experiment=episode.experiment.name,

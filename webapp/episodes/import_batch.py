@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from retro_core.config import ExperimentConfig
+from webapp.episodes.failures import failure_columns
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import LogLine
 from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
@@ -136,6 +137,7 @@ def _sums(line: LogLine) -> dict[str, Any]:
     return {
         "step_count": len(line.steps),
         "invalid_count": sum(step.invalid for step in line.steps),
+        **failure_columns(line.steps),
         "prompt_tokens": sum(usage.prompt_tokens for usage in usages),
         "completion_tokens": sum(usage.completion_tokens for usage in usages),
         "seconds": sum(usage.seconds for usage in usages),

@@ -13,6 +13,7 @@ from webapp.episodes.models import Episode
 from webapp.episodes.timeline import step_address
 
 MAP_CELLS = 100
+MARKS = {"found": "has-found", "noted": "has-note"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _map_cell(cell: Mapping[str, Any], size: int, found: Set[int], noted: Set[in
     return MapCell(
         number=first + 1,
         address=step_address(first),
-        kind=" ".join(filter(None, [kind, *(name for name, is_on in marks.items() if is_on)])),
+        kind=" ".join([kind, *(MARKS[name] for name, is_on in marks.items() if is_on)]).strip(),
         words=", ".join(name for name, is_on in {**words, **marks}.items() if is_on),
     )
 
