@@ -31,6 +31,11 @@ def addresses() -> dict[str, str]:
     return {
         "list": "/experiments/",
         "nothing found": "/experiments/?q=nothing",
+        "grouped": "/experiments/?group=method&cols=curve,delta,alpha,tags",
+        "saved views": "/experiments/views/",
+        "compare": f"/experiments/compare/?ids={played.pk},{live.pk}&flip=broke&of={live.pk}",
+        "nothing to compare": "/experiments/compare/",
+        "trial": f"/experiments/{played.pk}/trials/1/",
         "new": "/experiments/new/",
         "upload": "/experiments/import/",
         "experiment": f"/experiments/{played.pk}/",

@@ -140,7 +140,7 @@ def test_the_page_is_read_in_a_bounded_number_of_queries(
 ) -> None:
     experiment = played_experiment()
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         viewer.get(f"{LIST}{experiment.pk}/")
 
 

@@ -211,8 +211,9 @@ def _reference_trace(reference: Reference) -> Figure:
 def _figure(traces: list[Figure], series: Sequence[Series]) -> Figure:
     trials = max((point.trial for one in series for point in one.points), default=0)
     figure: Figure = {"data": traces, "layout": _layout(trials)}
-    if len(series) == 1 and trials <= TICKS_WITH_N:
-        figure["layout"]["xaxis"] |= _ticks_with_n(series[0].points)
+    own = [one for one in series if one.kind == "own"]
+    if own and trials <= TICKS_WITH_N:
+        figure["layout"]["xaxis"] |= _ticks_with_n(own[0].points)
     return figure
 
 
