@@ -43,7 +43,8 @@ function isTyping(target) {
 
 // The page's own search box comes before the one of the rail; on a phone the rail has none.
 function focusSearch(event) {
-  const boxes = [...document.querySelectorAll("main .search-form input[type=search], [data-search]")];
+  const own = document.querySelectorAll("main .search-form input[type=search]");
+  const boxes = [...own, ...document.querySelectorAll("[data-search]")];
   const box = boxes.find((one) => one.offsetParent);
   if (!box) return;
   event.preventDefault();

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from webapp.annotation.models import Comment
+from webapp.episodes.failures import recount_failures
 from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
 from webapp.system.bench_data import playing, training
@@ -69,6 +70,8 @@ def make_bench_data(*, scale: float, seed: int, say: Say) -> None:
         _count(say, "reflections", Reflection, rows)
         _training(size, seed, say)
     _comments(size, world)
+    for plan in plans:
+        recount_failures(plan.pk)
     go_on_after([Experiment, Episode, TrainingRun])
     say("statistics")
     with connection.cursor() as cursor:
