@@ -73,7 +73,7 @@ function openLinkedStep() {
   const step = document.getElementById(linked[0].slice(1));
   if (step) return choose(step);
   const address = windowWith(linked[1]);
-  if (!address.endsWith(location.search + location.hash)) location.replace(address);
+  if (address !== location.pathname + location.search + location.hash) location.replace(address);
 }
 
 // Another filter keeps the step that one is at.
