@@ -1,6 +1,6 @@
 """Measures the cpu-small preset on the embedded model, and its overhead over the bare libraries.
 
-`python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--overhead]`
+`python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--tokens 128] [--overhead]`
 Times are seconds of a step on the clock and on the CPU; they mean little on a busy machine, the
 ratio of the overhead is taken on the CPU within one run.
 """
@@ -133,6 +133,9 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--stages", nargs="*", default=["sft", "reward_model", "ppo", "grpo"])
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument(
+        "--tokens", type=int, default=0, help="shorter prompts; what the project adds weighs more"
+    )
     parser.add_argument("--overhead", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -140,25 +143,27 @@ def main() -> None:
         rows = failures(40)
         write_snapshot(world / "snapshot.jsonl", Snapshot(tuple(rows[:32]), tuple(rows[32:])))
         for stage in arguments.stages:
-            spec = _filled(PRESETS["cpu-small"][stage], world, arguments.base, arguments.steps)
+            spec = _filled(PRESETS["cpu-small"][stage], world, arguments)
             print(json.dumps({stage: measure_stage(spec, world / stage)}), flush=True)
             if stage != "reward_model":
                 samples = (world / stage / "samples.jsonl").read_text().splitlines()[-2:]
                 print("\n".join(samples), flush=True)
         if arguments.overhead:
-            spec = _filled(PRESETS["cpu-small"]["sft"], world, arguments.base, arguments.steps)
+            spec = _filled(PRESETS["cpu-small"]["sft"], world, arguments)
             print(
                 json.dumps({"sft overhead": measure_overhead(spec, world / "o", arguments.steps)})
             )
 
 
-def _filled(spec: TrainingSpec, world: Path, base: Path, steps: int) -> TrainingSpec:
+def _filled(spec: TrainingSpec, world: Path, asked: argparse.Namespace) -> TrainingSpec:
+    prompt = asked.tokens or spec.tokens.prompt
     return replace(
         spec,
         device="cpu",
+        tokens=replace(spec.tokens, prompt=prompt),
         dataset=replace(spec.dataset, path=str(world / "snapshot.jsonl")),
-        base_model=replace(spec.base_model, folder=str(base), name="bench"),
-        optimisation=replace(spec.optimisation, max_steps=steps, warmup_steps=0),
+        base_model=replace(spec.base_model, folder=str(asked.base), name="bench"),
+        optimisation=replace(spec.optimisation, max_steps=asked.steps, warmup_steps=0),
         evaluation=replace(spec.evaluation, every=0, samples=2),
     )
 

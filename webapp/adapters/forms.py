@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from retro_core.config import PRESETS
+from webapp.adapters.models import Adapter
 from webapp.episodes.models import Reflection
 from webapp.tasks.models import TaskSet
 
@@ -57,3 +58,21 @@ class EvaluateForm(forms.Form):
     )
     trials = forms.IntegerField(min_value=2, max_value=20, initial=3)
     seed = forms.IntegerField(min_value=0, max_value=SEED_LIMIT, initial=0)
+    best_of_n = forms.IntegerField(
+        min_value=1,
+        max_value=64,
+        initial=1,
+        required=False,
+        label="Best of",
+        help_text="Candidates for each reflection of the adapter; the reward model picks one.",
+    )
+    reward_model = forms.ModelChoiceField(
+        Adapter.objects.reward_models(), required=False, empty_label="None: one candidate"
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        values["best_of_n"] = values.get("best_of_n") or 1
+        if values["best_of_n"] > 1 and not values.get("reward_model"):
+            self.add_error("reward_model", "Best of several needs a reward model.")
+        return values

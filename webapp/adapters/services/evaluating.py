@@ -9,14 +9,26 @@ from retro_core.config import PRESETS
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
+from webapp.adapters.services.promoting import probe_prompts
+from webapp.adapters.services.serving import serve_and_probe
 from webapp.experiments.services import create_experiment, free_name, start
 from webapp.tasks.models import TaskSet
 
 
-def evaluate(
-    adapter: Adapter, *, task_set: TaskSet, preset: str, trials: int, seed: int, owner: User | None
+def evaluate(  # noqa: PLR0913  # one for each thing the form asks
+    adapter: Adapter,
+    *,
+    task_set: TaskSet,
+    preset: str,
+    trials: int,
+    seed: int,
+    owner: User | None,
+    best_of_n: int = 1,
+    reward_model: Adapter | None = None,
 ) -> Evaluation:
     """Create both experiments and start them. Raises InvalidInput.
+
+    With `best_of_n` the reward model picks the adapter's reflections; the twin writes one each.
 
     Refused where the adapter was trained on tasks of the set, or cannot be served.
     """
@@ -27,14 +39,22 @@ def evaluate(
         raise InvalidInput(
             f"{adapter} was trained on {shared} tasks of {task_set.name}: choose a set held out."
         )
-    server.load(adapter)
+    if not server.load(adapter):  # else the adapter's games would be played by the base model
+        serve_and_probe(adapter, list(probe_prompts(adapter)))
     config = replace(PRESETS[preset], trials=trials, seed=seed)
+    if best_of_n > 1 and reward_model is None:
+        raise InvalidInput("Best of several needs a reward model.")
+    picked = replace(
+        config.reflection,
+        best_of_n=best_of_n,
+        reward_model=reward_model.name if reward_model and best_of_n > 1 else "",
+    )
     title = f"{adapter} on {task_set.name}"[:120]
     with transaction.atomic():
         trained = create_experiment(
             name=free_name(f"{title}, trained"),
             task_set=task_set,
-            config=replace(config, method="retroformer"),
+            config=replace(config, method="retroformer", reflection=picked),
             owner=owner,
             adapter=adapter.name,
         )

@@ -9,6 +9,7 @@ from django.db import transaction
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, StageChange
 from webapp.adapters.services import server
+from webapp.adapters.services.serving import serve_and_probe
 from webapp.episodes.models import Reflection
 
 Stage = Adapter.Stage
@@ -26,8 +27,7 @@ def promote(adapter: Adapter, *, to: str, reason: str, person: User | None) -> S
         raise InvalidInput("A reward model writes no reflections: it cannot be promoted.")
     if to not in (Stage.STAGING, Stage.PRODUCTION) or to == adapter.stage:
         raise InvalidInput(f"{adapter} is in {adapter.stage} and cannot be promoted to {to}.")
-    server.load(adapter)
-    seen = server.probe(adapter, probe_prompts(adapter))
+    seen = serve_and_probe(adapter, list(probe_prompts(adapter)))
     return _move(adapter, to=to, reason=reason, person=person, probe=seen)
 
 
