@@ -60,6 +60,8 @@ def test_the_paper_presets_play_the_published_step_caps():
 
     assert caps == {
         "embedded": 30,
+        "embedded_hotpotqa": 6,
+        "embedded_webshop": 15,
         "paper_alfworld": 49,
         "paper_hotpotqa": 6,
         "paper_webshop": 15,
