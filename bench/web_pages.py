@@ -120,7 +120,7 @@ def _single_pages() -> list[BenchPage]:
     task = small.experiment_tasks.all()[0].task_id
     long = Episode.objects.order_by("-step_count")[0].pk
     runs = list(TrainingRun.objects.order_by("-pk").values_list("pk", flat=True)[:50])
-    compared = "&".join(f"run={pk}" for pk in runs)
+    drawn = "&".join([*(f"run={pk}" for pk in runs), "curve=train+loss"])
     tick = {"HX-Request": "true", "HX-Target": "live"}
     return [
         BenchPage("experiment", "page", [f"/experiments/{small.pk}/"]),
@@ -128,7 +128,7 @@ def _single_pages() -> list[BenchPage]:
         BenchPage("task in an experiment", "page", [f"/experiments/{small.pk}/tasks/{task}/"]),
         BenchPage("episode, 2,000 steps", "episode", [f"/episodes/{long}/"]),
         BenchPage("training run, 20,000 points", "chart", [f"/training/{runs[0]}/"]),
-        BenchPage("chart of 50 runs", "chart", [f"/training/compare/?{compared}"]),
+        BenchPage("chart of 50 runs", "chart", [f"/training/curves/?{drawn}"]),
         BenchPage("live tick", "tick", [_tick_address(small.pk)], headers=tick),
     ]
 

@@ -11,8 +11,9 @@ from psycopg.errors import QueryCanceled
 from webapp.search.scopes import Scope
 from webapp.search.words import Words
 
-NEWEST_LOOKED_AT = 500  # matches that are counted and ranked
+NEWEST_LOOKED_AT = 200  # matches that are counted and ranked
 LIMIT_MS = 3_000
+NEWEST_PROBED, COMMON_FROM = 2_000, 5  # so many among the newest rows make a word common
 FACET_ROWS = 8
 FILTERS = {
     "environment": "x.environment = %s",
@@ -28,11 +29,21 @@ class TooBroad(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The rows of a scope that hold the words and pass the filters, as SQL with its values."""
+    """The rows of a scope that hold the words and pass the filters, as SQL with its values.
+
+    Rows with common words are met soon on a walk from the newest row on; those with rare words
+    must come from the index of words, and the database cannot know which words are rare.
+    """
 
     scope: Scope
     query: str
     filters: tuple[tuple[str, Any], ...]
+    is_common: bool = False
+
+    @property
+    def order(self) -> str:
+        """What to order by: a sum keeps the database from walking along the ids."""
+        return "d.id" if self.is_common else "(d.id + 0)"
 
     def sql(self, columns: str, *, joined: bool, where: str = "") -> str:
         """The rows without order or limit; the texts come from this module alone."""
@@ -63,10 +74,23 @@ class Facets:
 
 
 def match_of(scope: Scope, words: Words, asked: Mapping[str, Any]) -> Match:
-    """The match of a valid form."""
+    """The match of a valid form; to be made inside `bounded`."""
     chosen = [(name, asked[name]) for name in FILTERS if name in asked]
     filters = tuple((n, v == "solved" if n == "outcome" else v) for n, v in chosen)
-    return Match(scope, words.as_query(scope.weight), filters)
+    query = words.as_query(scope.weight)
+    return Match(scope, query, filters, is_common=_is_common(scope, query))
+
+
+def _is_common(scope: Scope, query: str) -> bool:
+    """Whether the newest rows hold enough of it, whatever the filters."""
+    newest = f"(SELECT * FROM {scope.table} ORDER BY id DESC LIMIT %s) d"
+    wanted = f"{scope.vector} @@ to_tsquery('simple', %s)"
+    sql = (
+        "SELECT count(*), set_config('statement_timeout', %s, true)"  # for what comes behind it
+        f" FROM (SELECT 1 FROM {newest} WHERE {wanted} LIMIT %s) found"
+    )
+    ((number, _),) = _rows(sql, [str(LIMIT_MS), NEWEST_PROBED, query, COMMON_FROM])
+    return bool(number >= COMMON_FROM)
 
 
 def newest_ids(match: Match, *, before: int | None, after: int | None, limit: int) -> list[int]:
@@ -74,7 +98,7 @@ def newest_ids(match: Match, *, before: int | None, after: int | None, limit: in
     edge = after if after is not None else before
     where = "" if edge is None else f" AND d.id {'>' if after is not None else '<'} %s"
     order = "ASC" if after is not None else "DESC"
-    sql = match.sql("d.id", joined=False, where=where) + f" ORDER BY d.id {order} LIMIT %s"
+    sql = match.sql("d.id", joined=False, where=where) + f" ORDER BY {match.order} {order} LIMIT %s"
     edges = [] if edge is None else [edge]
     return [row[0] for row in _rows(sql, [*match.values, *edges, limit])]
 
@@ -82,7 +106,7 @@ def newest_ids(match: Match, *, before: int | None, after: int | None, limit: in
 def best_ids(match: Match, *, skip: int, limit: int) -> list[int]:
     """Ids by how well they match, among the newest ones: ranking reads every row it ranks."""
     rank = f"ts_rank({match.scope.vector}, to_tsquery('simple', %s)) AS rank"
-    newest = match.sql(f"d.id, {rank}", joined=False) + " ORDER BY d.id DESC LIMIT %s"
+    newest = match.sql(f"d.id, {rank}", joined=False) + f" ORDER BY {match.order} DESC LIMIT %s"
     sql = f"SELECT id FROM ({newest}) found ORDER BY rank DESC, id DESC OFFSET %s LIMIT %s"
     values = [match.query, *match.values, NEWEST_LOOKED_AT, skip, limit]
     return [row[0] for row in _rows(sql, values)]
@@ -94,7 +118,7 @@ def facets(match: Match) -> Facets:
         "x.environment AS environment, x.method AS method, e.success AS outcome,"
         " x.id AS experiment, x.name AS name"
     )
-    newest = match.sql(columns, joined=True) + " ORDER BY d.id DESC LIMIT %s"
+    newest = match.sql(columns, joined=True) + f" ORDER BY {match.order} DESC LIMIT %s"
     sql = (
         "SELECT environment, method, outcome, experiment, name, count(*)"
         f" FROM ({newest}) found GROUP BY GROUPING SETS"
@@ -129,11 +153,9 @@ def _rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Queries inside may not keep the database busy; raises TooBroad."""
+    """A transaction whose queries may not keep the database busy; raises TooBroad."""
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {LIMIT_MS}")
             yield
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):

@@ -11,7 +11,7 @@ from webapp.training.thinned import thinned, whole_or_thinned
 Figure = dict[str, Any]  # Plotly's own schema
 Point = tuple[str, str, int, float]  # name, split, step, value
 MOST_POINTS = 600
-POINTS_OF_MANY = 100
+POINTS_OF_MANY = 60
 COLOURS = 8
 FIRST = ("loss", "reward", "validation_loss", "kl", "entropy", "clip_fraction", "value_loss")
 LAST = ("learning_rate", "grad_norm", "epoch", "num_tokens")
