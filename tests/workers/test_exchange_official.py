@@ -47,8 +47,8 @@ def test_hotpotqa_questions_become_a_task_set(tmp_path: Path) -> None:
     transfers = [imported(path, "hotpotqa") for _ in range(2)]
 
     assert [transfer.status for transfer in transfers] == ["done", "done"]
-    assert [dict(t.report["new"])["tasks"] for t in transfers if t.report["new"]["tasks"]] == [2]
-    assert transfers[1].report["known"]["tasks"] == 2
+    assert [transfer.report["new"].get("tasks", 0) for transfer in transfers] == [2, 0]
+    assert transfers[1].report["known"] == {"tasks": 2, "episodes": 0}
     task_set = TaskSet.objects.get()
     assert (task_set.name, task_set.split) == ("hotpot_train_v1.1 train", "train")
     assert Task.objects.get(key="hotpotqa-5b").payload["answer"] == "Ash"

@@ -115,24 +115,26 @@ def _step(step: Any) -> Row:  # a Step; its columns are read by name
     return {name: getattr(step, name) for name in STEP_COLUMNS}
 
 
+REFLECTION_COLUMNS = {
+    "experiment": "experiment__name",
+    "environment": "experiment__environment",
+    "task_id": "episode__task__key",
+    "split": "episode__task__split",
+    "trial": "episode__trial",
+    **{name: name for name in ("text", "prompt", "adapter", "source", "candidates", "seed")},
+    **{f"{name}_rating": f"{name}_rating" for name in ("automatic", "human", "effective")},
+    **{name: name for name in ("repeats_previous", "prompt_tokens", "completion_tokens")},
+    **{name: name for name in ("seconds", "written_at")},
+}
+
+
 def reflections(scope: Scope) -> Iterator[Row]:
     """Each reflection with its three ratings."""
-    for row in _reflections(scope).iterator(CHUNK):
-        yield {
-            **_place(row),
-            "text": row.text,
-            "prompt": row.prompt,
-            "adapter": row.adapter,
-            "source": row.source,
-            "candidates": row.candidates,
-            "seed": row.seed,
-            **_ratings(row),
-            "repeats_previous": row.repeats_previous,
-            "prompt_tokens": row.prompt_tokens,
-            "completion_tokens": row.completion_tokens,
-            "seconds": row.seconds,
-            "written_at": _time(row.written_at),
-        }
+    names = list(REFLECTION_COLUMNS)
+    rows = _reflections(scope).select_related(None).defer(None)  # plain values: half the time
+    for values in rows.values_list(*REFLECTION_COLUMNS.values()).iterator(CHUNK):
+        row = dict(zip(names, values, strict=True))
+        yield row | {"written_at": _time(row["written_at"])}
 
 
 def ratings(scope: Scope) -> Iterator[Row]:

@@ -42,7 +42,7 @@ def transfer_row(transfer: Transfer) -> TransferRow:
         pk=transfer.pk,
         title=transfer.title,
         direction=transfer.get_direction_display(),
-        status=transfer.get_status_display(),
+        status=transfer.get_status_display().capitalize(),
         look=LOOKS.get(transfer.status, "failed"),
         phase=transfer.phase,
         message=transfer.message,

@@ -165,7 +165,7 @@ REFLECTIONS = Table(
 )
 HUMAN_RATINGS = Table(
     "ratings",
-    "Ratings: automatic, each human response, effective",
+    "Ratings with each human response",
     (
         EXPERIMENT,
         ENVIRONMENT,
