@@ -1,7 +1,8 @@
 """The kinds of failure: what each means, and their counts kept for the failure atlas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
@@ -125,7 +126,7 @@ def _cell(experiment_id: int, task_type: str, trial: int) -> "QuerySet[FailureCo
 def _counts(episodes: "QuerySet[Episode]") -> list[FailureCount]:
     """Unsaved rollup rows over episodes."""
     counted = {name: Count("pk", filter=kind.condition) for name, kind in KINDS.items()}
-    rows = (
+    rows: Iterable[Mapping[str, Any]] = (
         episodes.order_by()
         .values("experiment_id", "task__task_type", "trial")
         .annotate(episodes=Count("pk"), **counted)
