@@ -2,11 +2,14 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
 from tests.webapp.played import long_episode, new_experiment, play, played_experiment
 from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
+from webapp.reports.models import Report
+from webapp.reports.services import reviews, saving
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # Structure depends on the width and contrast on the theme, so that two looks cover all four.
@@ -28,6 +31,7 @@ def addresses() -> dict[str, str]:
     live.experiment_tasks.filter(position=2).update(live_trial=1, live_step=2, live_action="leave")
     failed = Episode.objects.get(experiment=played, task__key="doors-1", trial=1)
     cut = Episode.objects.get(experiment=live, task=rows[1].task)
+    report = written_report(played)
     return {
         "list": "/experiments/",
         "nothing found": "/experiments/?q=nothing",
@@ -52,9 +56,30 @@ def addresses() -> dict[str, str]:
         "task set": f"/task-sets/{played.task_set_id}/",
         "worlds": "/worlds/",
         "world": "/worlds/alfworld/",
+        "search": "/search/?q=door",
+        "search in actions": "/search/?q=leave&scope=action&order=best",
+        "reports": "/reports/",
+        "report": f"/reports/{report.pk}/",
+        "edit report": f"/reports/{report.pk}/edit/",
+        "curves of runs": "/training/curves/",
         "password": "/password/",
         "missing": "/experiments/999999/",
     }
+
+
+def written_report(played: Experiment) -> Report:
+    """A report with a block of each kind, and a review that waits."""
+    author = User.objects.create_user("ann")
+    reflection = played.reflections.all()[0]
+    fences = [
+        f"```curve frozen\nexperiments: {played.pk}\n```",
+        f"```experiments\nexperiments: {played.pk}\n```",
+        f"```episode\nepisode: {reflection.episode_id}\n```",
+        f"```reflection\nreflection: {reflection.pk}\n```",
+    ]
+    report = saving.create("Doors", "\n\n".join(["# What we saw", *fences]), author)
+    reviews.ask(report, author, User.objects.get(username="admin"), "Is the curve right?")
+    return report
 
 
 def faults_of(page: Page) -> list[str]:
