@@ -52,6 +52,7 @@ def measure(count: int) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     fill(count)
     kept = Path(tempfile.mkdtemp(prefix="retro-bench-kept-", dir="/tmp"))
     try:
