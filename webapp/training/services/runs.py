@@ -85,8 +85,8 @@ def check_retries(spec: TrainingSpec, snapshot: Snapshot) -> None:
     if lost:
         raise InvalidInput(
             f"{lost} of {snapshot.items_count} items of {snapshot} cannot be played again: their"
-            " experiments were imported, played by a person or deleted. Take a snapshot of experiments played here, or"
-            " a reward model."
+            " experiments were imported, played by a person or deleted. Take a snapshot of"
+            " experiments played here, or a reward model."
         )
 
 
