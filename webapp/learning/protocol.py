@@ -151,5 +151,11 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     else:
         epochs = protocol.sft_epochs if stage == "sft" else protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
-    spec = replace(spec, seed=protocol.seed, optimisation=size)
+    spec = replace(
+        spec,
+        seed=protocol.seed,
+        optimisation=size,
+        ppo=replace(spec.ppo, minibatch_size=protocol.policy_batch),
+        grpo=replace(spec.grpo, group_size=protocol.policy_batch),
+    )
     return replace(spec, evaluation=replace(spec.evaluation, every=1000, samples=2))

@@ -1,0 +1,46 @@
+"""The learning protocol: every arm on the same tasks and seeds, sizes that fit the trainer."""
+
+from dataclasses import replace
+
+import pytest
+
+from retro_core.training.spec import Stage, check_spec
+from webapp.learning.protocol import (
+    PROTOCOLS,
+    collecting,
+    control_arms,
+    hindsight,
+    luck,
+    trained_arm,
+    training_spec,
+)
+from webapp.training.services.runs import _with_any_paths
+
+STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo", "grpo")
+
+
+@pytest.mark.parametrize("form", sorted(PROTOCOLS))
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_of_every_form_can_be_trained(form: str, stage: Stage) -> None:
+    check_spec(_with_any_paths(training_spec(PROTOCOLS[form], stage)))
+
+
+@pytest.mark.parametrize("form", sorted(PROTOCOLS))
+def test_arms_differ_in_method_alone_but_for_the_luck_control(form: str) -> None:
+    arms = control_arms(PROTOCOLS[form]) | {"trained": trained_arm(PROTOCOLS[form])}
+
+    assert all(config.method == name for name, config in arms.items() if name != "trained")
+    resample = arms.pop("resample")
+    assert len({replace(config, method="react") for config in arms.values()}) == 1
+    assert resample.actor.temperature > 0 == arms["react"].actor.temperature
+
+
+def test_training_and_unseen_tasks_come_from_other_seeds_and_the_same_first_trial() -> None:
+    small = PROTOCOLS["small"]
+
+    assert small.train_seed != small.unseen_seed
+    first, second = collecting(small, 0), collecting(small, 1)
+    assert first.reflection.sample != second.reflection.sample
+    assert replace(second, reflection=first.reflection) == first
+    assert hindsight(small).reflection.protocol == "hindsight"
+    assert luck(small, 3).method == "resample"
