@@ -8,7 +8,7 @@ from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, Experiment
 from retro_core.envs.base import Env
 from retro_core.errors import InvalidInput
 from retro_core.memory import remembered
-from retro_core.prompts.grammar import reflection_grammar
+from retro_core.prompts.grammar import reflection_grammar, whole_lines
 from retro_core.prompts.reflection import reflection_prompt, trajectory_memory
 from retro_core.prompts.texts import PromptSet
 from retro_core.ratings import rating
@@ -158,13 +158,13 @@ def write_reflection(
     prompt = reflection_prompt(task, episode, earlier, config, prompts)
     sample = (config.reflection.sample,) if config.reflection.sample else ()
     seed = derived_seed(config.seed, task.id, episode.trial, "reflection", *sample)
-    grammar = reflection_grammar(episode, config, prompts)
+    grammar = reflection_grammar(episode, config, prompts, task.goal)
     completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
     return Reflection(
         task_id=task.id,
         trial=episode.trial,
         prompt=prompt,
-        text=completion.text.strip(),
+        text=whole_lines(completion.text.strip(), grammar),
         adapter=reflector.adapter,
         seed=seed,
         usage=completion.usage,

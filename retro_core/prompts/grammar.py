@@ -13,16 +13,20 @@ _SPECIAL = re.compile(r"[\\\[\](){}.*+?^$|]")
 _ESCAPED = r"\\\g<0>"  # re.escape also escapes spaces, which other engines refuse
 
 
-def reflection_grammar(episode: Episode, config: ExperimentConfig, prompts: PromptSet) -> str:
+def reflection_grammar(
+    episode: Episode, config: ExperimentConfig, prompts: PromptSet, goal: str = ""
+) -> str:
     """One line on the mistake, then 1 to `plan_lines` numbered commands; empty for free text.
 
     `plan_command` holds one form of command a line. With a `plan_name` text (what a name looks
     like) the plan speaks only of what the agent has seen: `$place` stands for the names in the
     first observation, `$thing` for those that came up later; forms without any are left out.
+    Where `plan_goal` (an expression with one group) finds kinds of things in the goal, `$thing`
+    stands for those alone: as they were seen, or `mug 1` for a mug that was not.
     """
     if config.reflection.format == "free":
         return ""
-    command = f"({_command(episode, prompts)})"
+    command = f"({_command(episode, prompts, goal)})"
     plan = ""
     for number in range(config.reflection.plan_lines, 0, -1):
         rest = f"({plan})?" if plan else ""
@@ -30,11 +34,20 @@ def reflection_grammar(episode: Episode, config: ExperimentConfig, prompts: Prom
     return f"{prompts.text('plan_mistake')}\\nPlan:{plan}"
 
 
-def _command(episode: Episode, prompts: PromptSet) -> str:
+def whole_lines(text: str, grammar: str) -> str:
+    """A reflection without a last line that the token limit cut short."""
+    if not grammar or re.fullmatch(grammar, text):
+        return text
+    before = text.rpartition("\n")[0]
+    return before if re.fullmatch(grammar, before) else text
+
+
+def _command(episode: Episode, prompts: PromptSet, goal: str) -> str:
     forms = prompts.optional("plan_command").splitlines()
     name = prompts.optional("plan_name")
     if name:
         places, things = _places_and_things(name, episode, prompts)
+        things = _wanted(things, prompts.optional("plan_goal"), goal)
         known = {"place": _any_of(places), "thing": _any_of(things)}
         forms = [filled for form in forms if (filled := _filled(form, known))]
     return "|".join(forms) or prompts.text("plan_anything")
@@ -54,6 +67,15 @@ def _places_and_things(
     places = _names(name, opening)
     seen = _names(name, "\n".join(step.observation for step in episode.steps))
     return places, [found for found in seen if found not in places]
+
+
+def _wanted(things: list[str], form: str, goal: str) -> list[str]:
+    """The things that the goal speaks of; all of them where it is not understood."""
+    kinds = list(dict.fromkeys(re.findall(form, goal))) if form else []
+    if not kinds:
+        return things
+    seen = {kind: [t for t in things if t.rpartition(" ")[0] == kind] for kind in kinds}
+    return [thing for kind in kinds for thing in seen[kind] or [f"{kind} 1"]]
 
 
 def _names(name: str, text: str) -> list[str]:

@@ -9,7 +9,7 @@ from retro_core.config import EpisodeConfig, ExperimentConfig, ReflectionConfig
 from retro_core.errors import InvalidInput
 from retro_core.prompts.actor import head_messages, prompt_sha256
 from retro_core.prompts.examples import example_turns
-from retro_core.prompts.grammar import reflection_grammar
+from retro_core.prompts.grammar import reflection_grammar, whole_lines
 from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.templates import reflector_text
 from retro_core.prompts.texts import load_prompts
@@ -151,6 +151,32 @@ def test_before_any_thing_was_seen_a_plan_can_only_explore():
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. open shelf 1")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. take cup 3 from shelf 1")
+
+
+@pytest.mark.parametrize(
+    ("goal", "things"),
+    [
+        ("put a clean plate in shelf", ["plate 2"]),
+        ("find two mug and put them in shelf", ["mug 1"]),
+        ("look at plate under the desklamp", ["plate 2", "desklamp 1"]),
+        ("be happy", ["plate 2"]),
+    ],
+)
+def test_a_plan_handles_only_what_the_goal_speaks_of(goal: str, things: list[str]):
+    grammar = reflection_grammar(failed(*SHELF_SEEN), ExperimentConfig(), HOUSE, goal)
+
+    for thing in ("plate 2", "mug 1", "desklamp 1"):
+        plan = f"Mistake: I froze up.\nPlan:\n1. take {thing} from shelf 1"
+        assert bool(re.fullmatch(grammar, plan)) == (thing in things)
+
+
+def test_a_line_that_the_token_limit_cut_is_left_out():
+    grammar = reflection_grammar(failed(*SHELF_SEEN), ExperimentConfig(), HOUSE)
+    whole = "Mistake: I froze up.\nPlan:\n1. go to shelf 1"
+
+    assert whole_lines(f"{whole}\n2. take pla", grammar) == whole
+    assert whole_lines(whole, grammar) == whole
+    assert whole_lines("Mistake: I", grammar) == "Mistake: I"
 
 
 def test_without_any_name_a_plan_is_any_text():
