@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from django.urls import reverse
+
 from webapp import present
 from webapp.experiments.compared import interval_words, minutes, p_words, signed_points
 from webapp.experiments.deltas import Delta
@@ -50,6 +52,7 @@ class ExperimentRow:
     """One line of the experiments list."""
 
     pk: int
+    address: str
     name: str
     environment: str
     task_set: str
@@ -139,6 +142,7 @@ def _row(experiment: Experiment, beside: Beside) -> ExperimentRow:
     delta = beside.deltas.get(experiment.pk)
     return ExperimentRow(
         pk=experiment.pk,
+        address=reverse("experiments:detail", args=[experiment.pk]),
         name=experiment.name,
         environment=experiment.environment,
         task_set=experiment.task_set.name,

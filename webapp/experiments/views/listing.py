@@ -18,7 +18,7 @@ from webapp.experiments.sorting import GROUPS, Order, list_page
 from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, render_page
 
-PAGE_SIZE = 40
+PAGE_SIZE = 25
 MOST_PINS = 20
 MOST_RESTORED = 200
 FETCHED = ("owner", "task_set", "rating_rollup")
