@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import uuid
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
@@ -23,7 +24,7 @@ from webapp.training.models.runs import MAX_UNFINISHED_CLAIMS
 from webapp.training.services.ending import end, fail, finish, give_back
 from workers.database import insist
 from workers.episodes import stopped_by_signal
-from workers.training_files import RunFolder, folder_of, prepare
+from workers.training_files import RunFolder, folder_of, last_words, prepare
 from workers.training_retries import serving_retries
 from workers.training_watch import Watch
 
@@ -39,7 +40,7 @@ def train(run_id: int) -> None:
     if run is None:
         return
     if run.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        reason = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times; see the log, then resume."
+        reason = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times. {_told(folder_of(run_id))}"
         insist(lambda: fail(run_id, holder, code="crashed", reason=reason))
         return
     try:
@@ -75,14 +76,30 @@ def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
         service.kill_session(trainer.pid)
     if watch.lost:
         return None
-    outcome = read_outcome(folder.out, exit_code)
-    assert outcome is not None, "an ended trainer has an outcome"
+    outcome = _outcome(folder, exit_code)
     if exit_code == FOLDER_TAKEN:
         insist(lambda: give_back(run.pk, holder, to=Status.LOST))
         return None
     if watch.leaving and outcome.status == "stopped" and _given_back(run, holder):
         return None
     return watch.killed_while_stopping() or outcome
+
+
+def _outcome(folder: RunFolder, exit_code: int) -> Outcome:
+    """How the trainer ended; without a result file, with the last that it said."""
+    told = read_outcome(folder.out)
+    if told is not None:
+        return told
+    outcome = read_outcome(folder.out, exit_code)
+    assert outcome is not None, "an ended trainer has an outcome"
+    if outcome.code != "crashed":
+        return outcome
+    return replace(outcome, reason=f"{outcome.reason} {_told(folder)}".strip())
+
+
+def _told(folder: RunFolder) -> str:
+    words = last_words(folder)
+    return f"Its last words: {words}" if words else "See the log, then resume."
 
 
 def _given_back(run: TrainingRun, holder: str) -> bool:

@@ -21,6 +21,7 @@ from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.snapshots import stored_lines
 
 LOG_TAIL_BYTES = 6_000
+LAST_WORDS_BYTES = 500
 log = logging.getLogger(__name__)
 
 
@@ -154,6 +155,16 @@ def log_tail(out: Path) -> str:
         stream.seek(max(0, size - LOG_TAIL_BYTES))
         text = stream.read().decode(errors="replace").replace("\0", "")
     return text if size <= LOG_TAIL_BYTES else text.partition("\n")[2]
+
+
+def last_words(folder: RunFolder) -> str:
+    """The last line that the trainer's process wrote: what no result file tells."""
+    if not folder.process_log.is_file():
+        return ""
+    with folder.process_log.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, 2) - LAST_WORDS_BYTES))
+        lines = stream.read().decode(errors="replace").replace("\0", "").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def heartbeat(out: Path) -> tuple[datetime | None, int]:

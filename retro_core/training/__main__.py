@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retro_core.errors import RetroError
-from retro_core.training.failures import FolderTaken, explain
+from retro_core.training.failures import FolderTaken, TrainingFailed, explain
 from retro_core.training.monitor import Monitor
-from retro_core.training.outcome import failed, write_outcome
+from retro_core.training.outcome import NO_SPACE_LEFT, failed, read_outcome, write_outcome
 from retro_core.training.spec import TrainingSpec, read_spec
 
 EXIT_CODES = {"done": 0, "failed": 1, "stopped": 3}
@@ -33,10 +33,21 @@ def main() -> int:
         # The result in this folder is another trainer's to write.
         logging.getLogger(__name__).error("%s", error)
         return FOLDER_TAKEN
-    except RetroError as error:
+    except (RetroError, OSError, MemoryError) as error:
         logging.getLogger(__name__).error("%s", error)
-        write_outcome(out, failed(explain(error)))
+        return _refused(out, explain(error))
+
+
+def _refused(out: Path, error: TrainingFailed) -> int:
+    """Tell why nothing was trained; an earlier result of this folder stays."""
+    if read_outcome(out) is not None:
         return EXIT_CODES["failed"]
+    try:
+        write_outcome(out, failed(error))
+    except OSError:
+        # Not even the result fits: the exit code must do.
+        return NO_SPACE_LEFT if error.code == "disk_full" else EXIT_CODES["failed"]
+    return EXIT_CODES["failed"]
 
 
 def _run(spec: TrainingSpec, out: Path) -> int:

@@ -22,7 +22,10 @@ OUT_OF_MEMORY = (
     "The trainer ran out of memory. Lower optimisation.micro_batch_size, tokens.prompt or"
     " tokens.completion, or switch gradient_checkpointing on."
 )
-DISK_FULL = "The disk is full. Free some space and resume; the last checkpoint is kept."
+DISK_FULL = (
+    "The disk is full, or a limit on the size of files was met. Free some space and resume; the"
+    " last checkpoint is kept."
+)
 NOT_A_NUMBER = (
     "The model's probabilities became not a number. Lower optimisation.learning_rate, train in"
     " float32 or bfloat16, and check that base model and parent adapter are sound."
@@ -30,15 +33,17 @@ NOT_A_NUMBER = (
 _NOT_A_NUMBER = ("probability tensor contains",)
 _NO_SPACE = (
     "no space left",
+    "file too large",
     "disk quota",
     "pytorchstreamwriter failed",
     "inline_container",
 )
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory")
 
 
 class FolderTaken(InvalidInput):
-    """The run's folder belongs to another trainer or another specification."""
+    """Another trainer still works in the run's folder; it may be free soon."""
 
 
 class TrainingFailed(RetroError):
@@ -68,7 +73,7 @@ def explain(error: Exception) -> TrainingFailed:
 
 def is_disk_full(error: Exception) -> bool:
     """Tell a full disk, also where a library hides the error number."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(error, OSError) and error.errno in _FULL:
         return True
     return _mentions(error, _NO_SPACE)
 

@@ -1,5 +1,6 @@
 """The result file of a training run: written last, by one rename, and read by the application."""
 
+import errno
 import json
 import os
 import signal
@@ -8,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from retro_core.training.failures import Code, TrainingFailed
+from retro_core.training.failures import DISK_FULL, Code, TrainingFailed
 
 RESULT = "result.json"
 # Space set aside at the start so that a full disk can still be reported.
 RESERVE = ".reserve"
 RESERVE_BYTES = 65_536
+NO_SPACE_LEFT = errno.ENOSPC  # the exit code where not even the result file fits
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def _without_result(exit_code: int) -> TrainingFailed:
             "The trainer was killed from outside, most often because the machine ran out of"
             " memory. Lower optimisation.micro_batch_size or the token limits, then resume.",
         )
+    if exit_code == NO_SPACE_LEFT:
+        return TrainingFailed("disk_full", DISK_FULL)
     return TrainingFailed(
         "crashed", f"The trainer ended with code {exit_code} and no result; see trainer.log."
     )

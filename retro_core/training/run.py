@@ -2,17 +2,17 @@
 
 import fcntl
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from retro_core.errors import InvalidInput
 from retro_core.training.adapters import export_adapter
 from retro_core.training.checkpoints import drop_broken
 from retro_core.training.context import StageInput, StageResult
-from retro_core.training.distributed import start_processes, wait_for_all
+from retro_core.training.distributed import rank, start_processes, wait_for_all
 from retro_core.training.failures import FolderTaken, TrainingFailed, explain
 from retro_core.training.models import check_base_model, device_of, load_tokenizer
 from retro_core.training.monitor import Monitor
@@ -26,10 +26,11 @@ from retro_core.training.outcome import (
 )
 from retro_core.training.rewards import RewardFunction, load_reward
 from retro_core.training.snapshot import read_snapshot
-from retro_core.training.spec import Stage, TrainingSpec
+from retro_core.training.spec import Stage, TrainingSpec, read_spec
 
 log = logging.getLogger(__name__)
 ADAPTER = "adapter"
+BASE = "base.sha256"
 
 
 def run_training(
@@ -73,9 +74,25 @@ def claimed(out: Path, spec: TrainingSpec) -> Iterator[None]:
 
 def _keep_spec(out: Path, spec: TrainingSpec) -> None:
     path = out / "spec.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != spec.to_json():
-        raise FolderTaken(f"{out} belongs to a training run with another specification.")
+    if path.is_file():
+        # Read as a specification: a setting that came later is at its default there.
+        kept = read_spec(path)
+        if kept != spec:
+            raise InvalidInput(
+                f"{out} belongs to a training run with another specification"
+                f" ({_difference(kept, spec)}). Set it back and resume, or launch a new run."
+            )
     write_json_atomically(path, spec.to_json())
+
+
+def _difference(kept: TrainingSpec, spec: TrainingSpec) -> str:
+    """Name the first part that differs, with both values."""
+    before, after = kept.to_json(), spec.to_json()
+    names: list[str] = []
+    while isinstance(before, dict):
+        names.append(next(name for name in before if before[name] != after[name]))
+        before, after = before[names[-1]], after[names[-1]]
+    return f"{'.'.join(names)} was {before!r} and is now {after!r}"
 
 
 def _train(
@@ -118,10 +135,22 @@ def _prepare(
         out=out,
         snapshot=snapshot,
         tokenizer=load_tokenizer(Path(spec.base_model.folder)),
-        base_sha256=check_base_model(spec.base_model),
+        base_sha256=_same_base_model(spec, out),
         monitor=monitor,
         reward=reward,
     )
+
+
+def _same_base_model(spec: TrainingSpec, out: Path) -> str:
+    """The digest of the base model; a run that goes on must find the one that it began with."""
+    began = out / BASE
+    base = spec.base_model
+    if began.is_file() and not base.sha256:
+        base = replace(base, sha256=began.read_text(encoding="utf-8"))
+    digest = check_base_model(base)
+    if rank() == 0:
+        began.write_text(digest, encoding="utf-8")
+    return digest
 
 
 def _check_snapshot(spec: TrainingSpec) -> None:
