@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +87,8 @@ def learning_curve(
     success, returns = success_by_trial(outcomes, trials), return_by_trial(outcomes, trials)
     if not success.size:
         return []
-    success_ends = bootstrap_means(success, resamples=resamples, seed=seed)
-    return_ends = bootstrap_means(returns, resamples=resamples, seed=seed)
+    ends = bootstrap_means(np.hstack([success, returns]), resamples=resamples, seed=seed)
+    success_ends, return_ends = ends[: success.shape[1]], ends[success.shape[1] :]
     played = [sum(one.trial == t + 1 for one in outcomes) for t in range(success.shape[1])]
     return [
         CurvePoint(trial + 1, success_ends[trial], return_ends[trial], len(success), played[trial])
@@ -103,16 +105,21 @@ def bootstrap_means(
     """
     if not len(table):
         raise InvalidInput("An interval needs at least one task.")
-    draws = np.random.default_rng(seed).multinomial(
-        len(table), np.full(len(table), 1 / len(table)), size=resamples
-    )
-    means = draws @ table / len(table)
+    means = _draws(len(table), resamples, seed) @ table / len(table)
     tail = 50 * (1 - level)
     low, high = np.percentile(means, [tail, 100 - tail], axis=0)
     return [
         Interval(float(value), float(least), float(most))
         for value, least, most in zip(table.mean(axis=0), low, high, strict=True)
     ]
+
+
+@lru_cache(maxsize=4)
+def _draws(tasks: int, resamples: int, seed: int) -> NDArray[np.unsignedinteger[Any]]:
+    """How often each task is drawn: most of what an interval costs. Shape: (resamples, tasks)."""
+    shares = np.full(tasks, 1 / tasks)
+    draws = np.random.default_rng(seed).multinomial(tasks, shares, size=resamples)
+    return draws.astype(np.min_scalar_type(int(draws.max())))
 
 
 @dataclass(frozen=True, slots=True)

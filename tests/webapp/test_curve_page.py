@@ -10,8 +10,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.compared import another
-from tests.webapp.played import client_of, played_experiment
+from tests.webapp.played import client_of, new_experiment, play, played_experiment
 from webapp.experiments.beside import REFERENCES, drawing_of, references_of
+from webapp.experiments.measured import measured
 from webapp.experiments.models import Experiment
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,20 @@ def test_the_page_offers_what_there_is_to_show(viewer: Client) -> None:
     assert "Other methods, same tasks and seed" in page
     assert "area under the curve: 0.500 success, 0.625 return" in page
     assert f'href="/experiments/{experiment.pk}/trials/2/"' in page
+
+
+def test_a_curve_is_measured_again_only_after_another_episode(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    doors = new_experiment("doors")
+    rows = doors.experiment_tasks.order_by("position")
+    play(rows[0], [1.0])
+    doors.refresh_from_db()
+    assert [point.success.mean for point in measured([doors])[doors.pk].points] == [1.0]
+
+    with django_assert_num_queries(0):
+        measured([doors])
+    play(rows[1], [0.0])
+    doors.refresh_from_db()
+
+    assert [point.success.mean for point in measured([doors])[doors.pk].points] == [0.5]

@@ -9,16 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from retro_core.metrics import (
-    Outcome,
-    Spread,
-    column_spreads,
-    return_by_trial,
-    success_by_trial,
-)
+from retro_core.metrics import Spread, column_spreads
 from webapp.experiments.compared import point_addresses
-from webapp.experiments.curves import CurveTrial, areas, curve_of, outcomes_of
+from webapp.experiments.curves import CurveTrial, areas
 from webapp.experiments.figures import Reference, Series
+from webapp.experiments.measured import Measured, measured
 from webapp.experiments.models import Experiment
 
 MOST_RUNS, MOST_CONTROLS = 8, 5
@@ -52,29 +47,29 @@ class Drawing:
 
 
 def drawing_of(experiment: Experiment) -> Drawing:
-    """Everything that the page can draw, in three queries."""
+    """Everything that the page can draw, in two queries at most."""
     others = list(_siblings(experiment))
     runs = [one for one in others if _is_run(experiment, one)][:MOST_RUNS]
     controls = _newest_by_method(one for one in others if _is_control(experiment, one))
-    recorded = outcomes_of(one.pk for one in [experiment, *runs, *controls])
-    own = recorded.get(experiment.pk, [])
-    of_runs = [own, *(recorded[run.pk] for run in runs if run.pk in recorded)]
+    known = measured([experiment, *runs, *controls])
+    own = known[experiment.pk]
+    of_runs = [one for one in (own, *(known[run.pk] for run in runs)) if one.points]
     success, returns = _spreads(of_runs)
-    points = curve_of(own)
+    count = len(own.points)
     return Drawing(
         own=Series(
             experiment.name,
-            points,
-            addresses=point_addresses(experiment.pk, len(points)),
-            success_spreads=success[: len(points)],
-            return_spreads=returns[: len(points)],
+            own.points,
+            addresses=point_addresses(experiment.pk, count),
+            success_spreads=success[:count],
+            return_spreads=returns[:count],
         ),
-        runs=[_series(run, recorded, 1, "run") for run in runs],
+        runs=[_series(run, known, 1, "run") for run in runs],
         controls=[
-            _series(control, recorded, number, "control")
+            _series(control, known, number, "control")
             for number, control in enumerate(controls, start=FIRST_CONTROL)
         ],
-        references=references_of(experiment.environment, len(points)),
+        references=references_of(experiment.environment, count),
         spread_over=f"{len(of_runs)} runs" if len(of_runs) > 1 else "tasks",
     )
 
@@ -134,20 +129,26 @@ def _newest_by_method(found: Iterable[Experiment]) -> list[Experiment]:
     return list(by_method.values())[:MOST_CONTROLS]
 
 
-def _series(one: Experiment, recorded: dict[int, list[Outcome]], number: int, kind: str) -> Series:
-    points = curve_of(recorded.get(one.pk, []))
+def _series(one: Experiment, known: dict[int, Measured], number: int, kind: str) -> Series:
+    points = known[one.pk].points
     label = f"seed {one.seed}" if kind == "run" else one.method
     return Series(
         f"{label}: {one.name}", points, number, kind, point_addresses(one.pk, len(points))
     )
 
 
-def _spreads(of_runs: Sequence[Sequence[Outcome]]) -> tuple[list[Spread], list[Spread]]:
+def _spreads(of_runs: Sequence[Measured]) -> tuple[Sequence[Spread], Sequence[Spread]]:
     """Of the runs' means where there are several runs, else of the tasks."""
-    trials = max((one.trial for recorded in of_runs for one in recorded), default=0)
-    success = [success_by_trial(recorded, trials) for recorded in of_runs]
-    returns = [return_by_trial(recorded, trials) for recorded in of_runs]
+    if not of_runs:
+        return [], []
     if len(of_runs) == 1:
-        return column_spreads(success[0]), column_spreads(returns[0])
-    means = [np.array([table.mean(axis=0) for table in tables]) for tables in (success, returns)]
-    return column_spreads(means[0]), column_spreads(means[1])
+        return of_runs[0].success_spreads, of_runs[0].return_spreads
+    trials = max(len(one.points) for one in of_runs)
+    success = [_means([p.success.mean for p in one.points], trials) for one in of_runs]
+    returns = [_means([p.episode_return.mean for p in one.points], trials) for one in of_runs]
+    return column_spreads(np.array(success)), column_spreads(np.array(returns))
+
+
+def _means(known: list[float], trials: int) -> list[float]:
+    """A run that ended earlier keeps its last mean, as its tasks keep theirs."""
+    return known + known[-1:] * (trials - len(known))

@@ -1,8 +1,12 @@
 """Plotly figures as plain JSON. Colours name stylesheet tokens; the browser fills them in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
 
 from retro_core.metrics import Spread
 from webapp.experiments import palette
@@ -11,6 +15,11 @@ from webapp.experiments.curves import CurveTrial, Estimate
 Figure = dict[str, Any]  # Plotly's own schema
 HIDDEN_PARTS = ("deviation", "range")
 TICKS_WITH_N = 10
+NAMED, HOVER = "<b>%{fullData.name}</b><br>", "%{hovertext}<extra></extra>"
+LABEL: Figure = {
+    "textposition": "top center",
+    "textfont": {"color": "var(--ink)", "size": 12},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +70,34 @@ def return_figure(series: Sequence[Series]) -> Figure:
     return figure
 
 
+class _Compact(DjangoJSONEncoder):
+    """No blanks between values."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"separators": (",", ":")})
+
+
+def figures_script(figures: Mapping[str, Figure]) -> SafeString:
+    """The figures as the page carries them for its script."""
+    return json_script(figures, "figures", encoder=_Compact)
+
+
 def solved_so_far(point: CurveTrial) -> int:
     """Tasks solved in any trial up to this one."""
     return round(point.success.mean * point.success.n) if point.success.n else 0
 
 
+def is_beside(one: Series) -> bool:
+    """Drawn for comparison, as a line alone."""
+    return one.kind in ("run", "control")
+
+
 def _success_traces(one: Series, together: int) -> list[Figure]:
     def hover(p: CurveTrial) -> str:
+        if is_beside(one):
+            return f"{100 * p.success.mean:.1f} % after trial {p.trial}, n = {p.success.n}"
         return (
-            f"<b>{100 * p.success.mean:.1f} %</b> after trial {p.trial}<br>"
+            f"{100 * p.success.mean:.1f} % after trial {p.trial}<br>"
             f"95 % interval {100 * p.success.low:.1f} to {100 * p.success.high:.1f} %<br>"
             f"{solved_so_far(p)} of n = {p.success.n} tasks solved"
         )
@@ -84,8 +112,11 @@ def _success_traces(one: Series, together: int) -> list[Figure]:
 
 def _return_traces(one: Series, together: int) -> list[Figure]:
     def hover(p: CurveTrial) -> str:
+        if is_beside(one):
+            n = p.episode_return.n
+            return f"{p.episode_return.mean:.3f} mean return after trial {p.trial}, n = {n}"
         return (
-            f"<b>{p.episode_return.mean:.3f}</b> mean return after trial {p.trial}<br>"
+            f"{p.episode_return.mean:.3f} mean return after trial {p.trial}<br>"
             f"95 % interval {p.episode_return.low:.3f} to {p.episode_return.high:.3f}<br>"
             f"n = {p.episode_return.n} tasks, {p.attempts} episodes in this trial"
         )
@@ -129,14 +160,15 @@ def _traces(
         traces += _area(one, "deviation", trials, below, above, scale)
         traces += _area(one, "range", trials, least, most, scale)
     text = ["" for _ in known[1:]] + [label(pick(known[-1]))] if known else []
-    name = f"<b>{one.label}</b><br>" if together > 1 else ""
+    name = NAMED if together > 1 else ""
     line = _line(one, trials, [round(scale * mean, 4) for mean in means])
     line |= {
-        "mode": "lines+markers" if one.kind in ("run", "control") else "lines+markers+text",
-        "text": text,
-        "hovertext": [name + hover(p) for p in known],
+        "hovertemplate": f"{name}{HOVER}",
+        "hovertext": [hover(p) for p in known],
         "customdata": list(one.addresses),
     }
+    if not is_beside(one):
+        line |= {"mode": "lines+markers+text", "text": text} | LABEL
     return [*traces, line]
 
 
@@ -147,8 +179,7 @@ def _line(one: Series, trials: list[int], values: list[float]) -> Figure:
         "meta": {"part": "line", "kind": one.kind},
         "x": trials,
         "y": values,
-        "textposition": "top center",
-        "textfont": {"color": "var(--ink)", "size": 12},
+        "mode": "lines+markers",
         "cliponaxis": False,
         "line": {"color": colour, "width": 1 if thin else 2, "dash": palette.dash(one.number)},
         "marker": {
@@ -157,7 +188,6 @@ def _line(one: Series, trials: list[int], values: list[float]) -> Figure:
             "symbol": palette.marker(one.number),
         },
         "opacity": 0.6 if thin else 1,
-        "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
@@ -200,10 +230,10 @@ def _reference_trace(reference: Reference) -> Figure:
             "symbol": f"{palette.marker(reference.number)}-open",
         },
         "hovertext": [
-            f"<b>{reference.label}: {value:g} %</b> after trial {trial}<br>{reference.source}"
+            f"{value:g} % after trial {trial}<br>{reference.source}"
             for trial, value in zip(reference.trials, reference.percent, strict=True)
         ],
-        "hovertemplate": "%{hovertext}<extra></extra>",
+        "hovertemplate": f"{NAMED}{HOVER}",
         "visible": False,
     }
 

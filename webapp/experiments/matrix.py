@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 
 from django.db.models import F, QuerySet
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from webapp.experiments.models import Experiment, ExperimentTask
 
-TASKS_SHOWN = 150
+TASKS_SHOWN = 50
 NAME_SHOWN = 40
-GOAL_SHOWN = 200
+GOAL_SHOWN = 160
 SHADES = 5
 ORDERS = ("position", "solved")
 
@@ -23,16 +26,26 @@ class Cell:
     label: str
     address: str = ""
 
+    @property
+    def html(self) -> str:
+        """Written here: a page has hundreds, and a template took most of its time for them."""
+        if self.address:
+            return f'<a class="cell {self.kind}" href="{self.address}" title="{self.label}"></a>'
+        return f'<span class="cell {self.kind}" title="{escape(self.label)}"></span>'
+
 
 @dataclass(frozen=True, slots=True)
 class Strip:
     """One task with a cell for each trial."""
 
     task_id: int
-    key: str
     name: str
-    goal: str
+    title: str
     cells: list[Cell]
+
+    @property
+    def squares(self) -> SafeString:
+        return mark_safe("".join(cell.html for cell in self.cells))  # escaped above
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +57,16 @@ class Matrix:
     first: int
     total: int
     order: str
+    address: str
 
     @property
     def last(self) -> int:
         return self.first + len(self.strips)
+
+    @property
+    def back(self) -> int:
+        """Where the window before begins."""
+        return max(self.first - TASKS_SHOWN, 0)
 
     @property
     def strip_rem(self) -> float:
@@ -67,7 +86,8 @@ def task_matrix(experiment: Experiment, *, order: str = "position", first: int =
         [experiment.trials, *(trial for by_trial in episodes.values() for trial in by_trial)]
     )
     strips = [_strip(row, episodes[row.task_id], trials) for row in rows]
-    return Matrix(strips, trials, first, experiment.tasks_total, order)
+    address = reverse("experiments:detail", args=[experiment.pk])
+    return Matrix(strips, trials, first, experiment.tasks_total, order, address)
 
 
 def _ordered(experiment: Experiment, order: str) -> "QuerySet[ExperimentTask]":
@@ -91,9 +111,8 @@ def _strip(row: ExperimentTask, episodes: dict[int, Played], trials: int) -> Str
     key = row.task.key
     return Strip(
         task_id=row.task_id,
-        key=key,
         name=row.task.goal[:NAME_SHOWN] or key,
-        goal=row.task.goal[:GOAL_SHOWN],
+        title=": ".join(filter(None, [key, row.task.goal[:GOAL_SHOWN]])),
         cells=[_cell(row, trial, episodes.get(trial)) for trial in range(1, trials + 1)],
     )
 
@@ -102,12 +121,22 @@ def _cell(row: ExperimentTask, trial: int, played: Played | None) -> Cell:
     if played is None:
         return _unplayed(row, trial)
     pk, success, episode_return = played
+    return played_cell(pk, trial, success=success, episode_return=episode_return)
+
+
+def played_cell(pk: int, trial: int, *, success: bool, episode_return: float) -> Cell:
+    """The square of a recorded episode."""
     outcome = "solved" if success else "not solved"
     return Cell(
         kind="solved" if success else f"r{shade(episode_return)}",
         label=f"Trial {trial}: {outcome}, return {episode_return:.2f}",
-        address=reverse("episodes:detail", args=[pk]),
+        address=f"{_episodes_page()}{pk}/",
     )
+
+
+@cache
+def _episodes_page() -> str:
+    return reverse("episodes:detail", args=[0]).removesuffix("0/")
 
 
 def _unplayed(row: ExperimentTask, trial: int) -> Cell:

@@ -9,7 +9,7 @@ from webapp import present
 from webapp.episodes.rows import reflection_rows
 from webapp.experiments import page
 from webapp.experiments.beside import drawing_of
-from webapp.experiments.figures import return_figure, success_figure
+from webapp.experiments.figures import figures_script, return_figure, success_figure
 from webapp.experiments.matrix import task_matrix
 from webapp.experiments.models import Experiment
 from webapp.experiments.progress import progress
@@ -73,10 +73,12 @@ def _curve(experiment: Experiment) -> dict[str, Any]:
         "drawing": drawing,
         "area": page.area_words(drawing.areas),
         "curve_rows": page.curve_table(drawing.points),
-        "figures": {
-            "success": success_figure(drawing.series, drawing.references),
-            "return": return_figure(drawing.series),
-        },
+        "figures": figures_script(
+            {
+                "success": success_figure(drawing.series, drawing.references),
+                "return": return_figure(drawing.series),
+            }
+        ),
     }
 
 
