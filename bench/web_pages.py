@@ -121,7 +121,7 @@ def _single_pages() -> list[BenchPage]:
     long = Episode.objects.order_by("-step_count")[0].pk
     runs = list(TrainingRun.objects.order_by("-pk").values_list("pk", flat=True)[:50])
     drawn = "&".join([*(f"run={pk}" for pk in runs), "curve=train+loss"])
-    tick = {"HX-Request": "true", "HX-Target": "live"}
+    tick = {"HX-Request": "true", "HX-Target": "tick"}
     return [
         BenchPage("experiment", "page", [f"/experiments/{small.pk}/"]),
         BenchPage("experiment, 1,500 tasks", "page", [f"/experiments/{large}/"]),
@@ -135,11 +135,11 @@ def _single_pages() -> list[BenchPage]:
 
 def _tick_address(experiment_id: int) -> str:
     """A tick without news: what an open page asks every two seconds."""
-    from webapp.experiments import page
+    from webapp.experiments import live
     from webapp.experiments.models import Experiment
 
     experiment = Experiment.objects.get(pk=experiment_id)
-    cursor = page.cursor(experiment, page.playing_rows(experiment))
+    cursor = live.Cursor.of(experiment, live.playing_rows(experiment))
     return f"/experiments/{experiment_id}/?cursor={cursor}"
 
 

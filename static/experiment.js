@@ -25,7 +25,22 @@ function onMatrixKey(event) {
   setTabStops();
 }
 
+// Squares of episodes that were just recorded: task, trial, kind, label and address of each.
+function showCells({ detail }) {
+  for (const [task, trial, kind, label, address] of detail.cells) {
+    const old = document.querySelector(`#t${task} .cells`)?.children[trial - 1];
+    if (!old) continue;
+    const cell = document.createElement(address ? "a" : "span");
+    cell.className = `cell ${kind}`;
+    cell.title = label;
+    if (address) cell.href = address;
+    old.replaceWith(cell);
+  }
+  setTabStops();
+}
+
 setTabStops();
+document.body.addEventListener("cells-changed", showCells);
 document.addEventListener("keydown", onMatrixKey);
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "matrix") setTabStops();

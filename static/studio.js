@@ -70,6 +70,20 @@ document.querySelectorAll("[data-open-keys]").forEach((button) => {
   button.hidden = false;
   button.addEventListener("click", () => document.getElementById("keys").showModal());
 });
+// On a phone the links hide behind one button.
+function openMenu(open) {
+  const button = document.querySelector("[data-menu]");
+  if (button?.offsetParent) button.setAttribute("aria-expanded", open);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-menu]");
+  if (button) openMenu(button.getAttribute("aria-expanded") !== "true");
+  else if (!event.target.closest("#main-menu")) openMenu(false);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") openMenu(false);
+});
 document.querySelectorAll("[data-submit-on-change]").forEach((form) => {
   form.addEventListener("change", () => form.requestSubmit());
 });

@@ -5,3 +5,5 @@ try {
 } catch {
   // Storage can be forbidden: the system's theme stays.
 }
+// Styles that hide what only a script can show again ask for this class.
+document.documentElement.classList.add("scripted");

@@ -11,8 +11,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests.webapp.played import client_of, new_experiment, play, played_experiment
+from retro_core.types import Task
+from tests.webapp.played import CONFIG, client_of, new_experiment, play, played_experiment
 from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.experiments.services import create_experiment
+from webapp.tasks.services import save_task_set
 
 pytestmark = pytest.mark.django_db
 LIST = "/experiments/"
@@ -192,30 +195,82 @@ def test_a_poll_without_news_has_no_body(viewer: Client) -> None:
     path = f"{LIST}{experiment.pk}/"
     cursor = viewer.get(path).context["cursor"]
 
-    quiet = partial(viewer, f"{path}?cursor={cursor}", "live")
+    quiet = partial(viewer, f"{path}?cursor={cursor}", "tick")
     ExperimentTask.objects.filter(position=0).update(live_step=4)
-    moved = partial(viewer, f"{path}?cursor={cursor}", "live")
+    moved = partial(viewer, f"{path}?cursor={cursor}", "tick")
 
     assert (quiet.status_code, quiet.content) == (204, b"")
     assert "step 4" in text(moved)
+    assert 'id="facts"' not in text(moved)
     assert "HX-Trigger-After-Settle" not in moved.headers
 
 
-def test_a_poll_after_a_new_episode_wakes_the_curve(viewer: Client) -> None:
+def test_a_poll_after_a_new_episode_wakes_the_curve_and_brings_its_square(viewer: Client) -> None:
     experiment = live_experiment()
     path = f"{LIST}{experiment.pk}/"
     cursor = viewer.get(path).context["cursor"]
-    play(experiment.experiment_tasks.select_related("task").get(position=0), [1.0])
+    row = experiment.experiment_tasks.select_related("task").get(position=0)
+    play(row, [1.0])
+    episode = experiment.episodes.get()
 
-    response = partial(viewer, f"{path}?cursor={cursor}", "live")
+    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
 
-    assert response["HX-Trigger-After-Settle"] == "episodes-recorded"
+    events = json.loads(response["HX-Trigger-After-Settle"])
+    square = [row.task_id, 1, "solved", "Trial 1: solved, return 1.00", f"/episodes/{episode.pk}/"]
+    assert events == {"episodes-recorded": "", "cells-changed": {"cells": [square]}}
+    assert 'id="facts"' in text(response)
+
+
+def test_a_poll_with_all_the_news_there_can_be_stays_below_two_kib(viewer: Client) -> None:
+    tasks = [Task(f"long-{n}", "doors", "Leave & take " * 20) for n in range(12)]
+    task_set = save_task_set("many", "doors", "train", tasks, source="by hand")
+    experiment = create_experiment(name="many", task_set=task_set, config=CONFIG, owner=None)
+    Experiment.objects.update(status=Experiment.Status.RUNNING)
+    path = f"{LIST}{experiment.pk}/"
+    cursor = viewer.get(path).context["cursor"]
+    for row in experiment.experiment_tasks.select_related("task")[:6]:
+        play(row, [1.0])
+    playing = experiment.experiment_tasks.filter(position__gte=6)
+    playing.update(live_trial=1, live_step=12, live_action="open <the> door " * 12)
+
+    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
+
+    events = response["HX-Trigger-After-Settle"]
+    assert len(json.loads(events)["cells-changed"]["cells"]) == 10
+    assert len(response.content) <= 2048
+    assert len(response.content) + len(events) <= 3072
+
+
+def test_a_poll_after_a_change_of_state_brings_the_buttons_too(viewer: Client) -> None:
+    experiment = live_experiment()
+    path = f"{LIST}{experiment.pk}/"
+    cursor = viewer.get(path).context["cursor"]
+    Experiment.objects.update(status=Experiment.Status.PAUSED, status_message="Out of money.")
+
+    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
+
+    assert response["HX-Retarget"] == "#live"
+    assert "Out of money." in text(response)
+    assert "every 2s" not in text(response)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "running-a-b-c-d", "running-1-2-3", "-----", "9" * 5000]
+)
+def test_a_poll_with_a_cursor_that_no_page_was_given_gets_everything(
+    viewer: Client, cursor: str
+) -> None:
+    path = f"{LIST}{live_experiment().pk}/"
+
+    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
+
+    assert (response.status_code, response["HX-Retarget"]) == (200, "#live")
 
 
 def test_polling_stops_when_the_experiment_ended(viewer: Client) -> None:
     experiment = played_experiment()
 
-    assert "every 2s" not in text(partial(viewer, f"{LIST}{experiment.pk}/?cursor=x", "live"))
+    assert "every 2s" not in text(partial(viewer, f"{LIST}{experiment.pk}/?cursor=x", "tick"))
 
 
 def test_starting_queues_a_draft(researcher: Client) -> None:

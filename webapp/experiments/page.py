@@ -9,10 +9,9 @@ from retro_core.settings_record import SettingsRecord
 from webapp import present
 from webapp.experiments.curves import CurveTrial
 from webapp.experiments.figures import solved_so_far
-from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.experiments.models import Experiment
 from webapp.experiments.progress import Progress
 
-PLAYING_SHOWN = 8
 Status = Experiment.Status
 ACTIONS = {
     "start": (Status.DRAFT,),
@@ -97,30 +96,6 @@ def _effort(experiment: Experiment, now: Progress) -> list[Fact]:
         took = (experiment.finished_at - experiment.started_at).total_seconds()
         facts.append(Fact("Took", present.duration(took)))
     return facts
-
-
-def playing_rows(experiment: Experiment) -> list[ExperimentTask]:
-    """Tasks that a worker plays at this moment."""
-    rows = experiment.experiment_tasks.filter(
-        live_trial__gt=0, state=ExperimentTask.State.OPEN
-    ).select_related("task")
-    return list(rows.only(*_PLAYING_COLUMNS)[:PLAYING_SHOWN])
-
-
-_PLAYING_COLUMNS = (
-    "experiment",
-    "live_trial",
-    "live_step",
-    "live_action",
-    "task__key",
-    "task__goal",
-)
-
-
-def cursor(experiment: Experiment, playing: Iterable[ExperimentTask]) -> str:
-    """Changes when the live part of the page would look different."""
-    steps = "_".join(f"{row.task_id}.{row.live_trial}.{row.live_step}" for row in playing)
-    return f"{experiment.status}-{experiment.episodes_count}-{experiment.tasks_failed}-{steps}"
 
 
 def curve_table(points: Iterable[CurveTrial]) -> list[TableRow]:

@@ -2,12 +2,12 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from webapp import present
 from webapp.episodes.rows import reflection_rows
-from webapp.experiments import page
+from webapp.experiments import live, page
 from webapp.experiments.beside import drawing_of
 from webapp.experiments.figures import figures_script, return_figure, success_figure
 from webapp.experiments.matrix import task_matrix
@@ -19,7 +19,8 @@ from webapp.reports.page import review_panel
 
 RECENT_REFLECTIONS = 5
 MOST_TASKS = 1_000_000
-PARTS = ("live", "curve", "matrix", "reflections")
+TEMPLATE = "experiments/detail.html"
+PARTS = ("tick", "live", "curve", "matrix", "reflections")
 
 
 @require_GET
@@ -29,10 +30,10 @@ def experiment_detail(request: HtmxHttpRequest, experiment_id: int) -> HttpRespo
     experiment = get_object_or_404(rows, pk=experiment_id)
     part = asked_partial(request, PARTS)
     context: dict[str, Any] = {"current_section": "experiments", "experiment": experiment}
+    if part == "tick":
+        return _tick(request, experiment, context)
     if part in ("", "live"):
         context |= _live(experiment)
-        if part and request.GET.get("cursor") == context["cursor"]:
-            return HttpResponse(status=204)
     if part in ("", "curve"):
         context |= _curve(experiment)
     if part in ("", "matrix"):
@@ -44,24 +45,38 @@ def experiment_detail(request: HtmxHttpRequest, experiment_id: int) -> HttpRespo
     if not part:
         context |= _about(experiment)
         context["reviews"] = review_panel(experiment, request.user)
-    response = render_page(request, "experiments/detail.html", context, partials=PARTS)
-    if part == "live" and _episodes_seen(request) != experiment.episodes_count:
-        response["HX-Trigger-After-Settle"] = "episodes-recorded"
+    return render_page(request, TEMPLATE, context, partials=PARTS)
+
+
+def _tick(
+    request: HtmxHttpRequest, experiment: Experiment, context: dict[str, Any]
+) -> HttpResponse:
+    """Nothing without news; the changed numbers; the whole live part after a change of state."""
+    seen = live.Cursor.read(request.GET.get("cursor", ""))
+    playing = live.playing_rows(experiment)
+    now = live.Cursor.of(experiment, playing)
+    if now == seen:
+        return HttpResponse(status=204)
+    context |= _live(experiment, playing)
+    if experiment.is_live and now.same_state(seen):
+        new_facts = seen is None or (now.episodes, now.trials) != (seen.episodes, seen.trials)
+        context |= {"is_tick": True, "has_new_facts": new_facts}
+        response = render_page(request, TEMPLATE, context, partials=PARTS)
+    else:
+        response = render(request, f"{TEMPLATE}#live", context)
+        response["HX-Retarget"], response["HX-Reswap"] = "#live", "outerHTML"
+    if events := live.news(experiment, seen, now):
+        response["HX-Trigger-After-Settle"] = events
     return response
 
 
-def _episodes_seen(request: HtmxHttpRequest) -> int | None:
-    _, _, rest = request.GET.get("cursor", "").partition("-")
-    return whole_number(rest.split("-")[0])
-
-
-def _live(experiment: Experiment) -> dict[str, Any]:
-    playing = page.playing_rows(experiment)
+def _live(experiment: Experiment, playing: list[live.Playing] | None = None) -> dict[str, Any]:
+    playing = live.playing_rows(experiment) if playing is None else playing
     return {
         "actions": page.allowed_actions(experiment),
         "facts": page.live_facts(experiment, progress(experiment)),
         "playing": playing,
-        "cursor": page.cursor(experiment, playing),
+        "cursor": str(live.Cursor.of(experiment, playing)),
         "created": present.moment(experiment.created_at),
         "has_failed_tasks": bool(experiment.tasks_failed) and not experiment.is_live,
     }
