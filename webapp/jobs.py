@@ -14,6 +14,7 @@ REPLAY = "workers.replays.replay_reflection"
 MEASURE = "workers.measuring.measure"
 RUN_TRANSFER = "workers.exchange.run_transfer"
 EXCHANGE = "exchange"
+PROMOTE = "workers.promoting.promote"
 
 log = logging.getLogger(__name__)
 

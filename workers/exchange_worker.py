@@ -1,15 +1,16 @@
-"""The RQ worker of the exchange queue: takes up lost exports and imports."""
+"""The RQ worker of the exchange queue: takes up lost exports, imports and promotions."""
 
 from django.db import DatabaseError, InterfaceError
 
 from workers.exchange_upkeep import take_up_lost_transfers
 from workers.lifeline import LifelineWorker
+from workers.promoting import take_up_lost_promotions
 from workers.upkeep import UPKEEP_SECONDS
 from workers.worker import close_database
 
 
 class ExchangeWorker(LifelineWorker):
-    """Looks after lost transfers and old files at its start and whenever it is free."""
+    """Looks after lost transfers and promotions and old files, at its start and when it is free."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs["maintenance_interval"] = UPKEEP_SECONDS
@@ -25,6 +26,7 @@ class ExchangeWorker(LifelineWorker):
         super().run_maintenance_tasks()
         try:
             take_up_lost_transfers()
+            take_up_lost_promotions()
         except (DatabaseError, InterfaceError) as error:
             self.log.warning("Upkeep must wait, the database is away: %s", error)
         finally:

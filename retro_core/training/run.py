@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from retro_core.errors import InvalidInput
 from retro_core.training.adapters import export_adapter
@@ -87,7 +88,8 @@ def _keep_spec(out: Path, spec: TrainingSpec) -> None:
 
 def _difference(kept: TrainingSpec, spec: TrainingSpec) -> str:
     """Name the first part that differs, with both values."""
-    before, after = kept.to_json(), spec.to_json()
+    before: Any = kept.to_json()
+    after: Any = spec.to_json()
     names: list[str] = []
     while isinstance(before, dict):
         names.append(next(name for name in before if before[name] != after[name]))

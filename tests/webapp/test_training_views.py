@@ -12,6 +12,7 @@ from django.utils import timezone
 from retro_core.training.presets import PRESETS
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
+from webapp.adapters.models import Promotion
 from webapp.experiments.models import Experiment
 from webapp.training.models import MetricPoint, Pipeline, Sample, Snapshot, TrainingRun
 from webapp.training.services.runs import launch
@@ -85,6 +86,36 @@ def test_who_only_looks_can_neither_stop_nor_promote(viewer: Client, tmp_path: P
     ]
 
     assert [answer.status_code for answer in answers] == [403] * 5
+
+
+def test_a_promotion_is_asked_for_and_its_page_shows_how_far_it_is(
+    researcher: Client, tmp_path: Path, settings
+) -> None:
+    settings.REFLECTOR_URL = "http://127.0.0.1:9"
+    adapter = made_adapter(tmp_path / "a")
+    address = f"/adapters/{adapter.pk}/"
+
+    answer = researcher.post(f"{address}promote/", {"to": "staging", "reason": "It plans."})
+    again = researcher.post(f"{address}promote/", {"to": "staging", "reason": "Again."})
+
+    asked = Promotion.objects.get()
+    assert (answer.status_code, again.status_code) == (302, 422)
+    assert "is being promoted or rolled back already" in text(again)
+    assert (asked.status, asked.reason, asked.adapter) == ("pending", "It plans.", adapter)
+    assert "Promotion to staging: pending" in text(researcher.get(address))
+    partial = {"HX-Request": "true", "HX-Target": "promotion"}
+    assert "HX-Refresh" not in researcher.get(address, headers=partial)
+    Promotion.objects.update(status="refused", told="The server is away.")
+    ended = researcher.get(address, headers=partial)
+    assert ended["HX-Refresh"] == "true"
+    assert "refused. The server is away." in " ".join(text(ended).replace("</b>", "").split())
+
+
+def test_nothing_is_rolled_back_where_nothing_is_in_production(researcher: Client) -> None:
+    answer = researcher.post("/adapters/roll-back/", follow=True)
+
+    assert "No adapter is in production." in text(answer)
+    assert not Promotion.objects.exists()
 
 
 def test_writes_are_post_alone(researcher: Client, tmp_path: Path) -> None:

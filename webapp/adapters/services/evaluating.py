@@ -10,7 +10,6 @@ from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
 from webapp.adapters.services.promoting import probe_prompts
-from webapp.adapters.services.serving import serve_and_probe
 from webapp.experiments.services import create_experiment, free_name, start
 from webapp.tasks.models import TaskSet
 
@@ -40,7 +39,7 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
             f"{adapter} was trained on {shared} tasks of {task_set.name}: choose a set held out."
         )
     if not server.load(adapter):  # else the adapter's games would be played by the base model
-        serve_and_probe(adapter, list(probe_prompts(adapter)))
+        server.probe(adapter, probe_prompts(adapter))
     config = replace(PRESETS[preset], trials=trials, seed=seed)
     if best_of_n > 1 and reward_model is None:
         raise InvalidInput("Best of several needs a reward model.")

@@ -23,12 +23,17 @@ def promote(adapter: Adapter, *, to: str, reason: str, person: User | None) -> S
 
     Raises InvalidInput with the reason where one of these fails; nothing is promoted then.
     """
+    check_promotion(adapter, to)
+    seen = serve_and_probe(adapter, list(probe_prompts(adapter)))
+    return _move(adapter, to=to, reason=reason, person=person, probe=seen)
+
+
+def check_promotion(adapter: Adapter, to: str) -> None:
+    """Refuse what no server needs to be asked about. Raises InvalidInput."""
     if adapter.kind != Adapter.Kind.POLICY:
         raise InvalidInput("A reward model writes no reflections: it cannot be promoted.")
     if to not in (Stage.STAGING, Stage.PRODUCTION) or to == adapter.stage:
         raise InvalidInput(f"{adapter} is in {adapter.stage} and cannot be promoted to {to}.")
-    seen = serve_and_probe(adapter, list(probe_prompts(adapter)))
-    return _move(adapter, to=to, reason=reason, person=person, probe=seen)
 
 
 def roll_back(person: User | None) -> Adapter | None:

@@ -17,6 +17,11 @@ ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
 LOAD_SECONDS = 30.0
 LOOK_SECONDS = 2.0
 PROBE_TOKENS = 48
+NOT_SEEN = (
+    "With {adapter} the server writes the same as without it. Either the server does not hold it"
+    " (one that reads adapters at its start only must restart first: promoting to staging does"
+    " that), or the adapter learned nothing that shows."
+)
 LOADS_AT_START = frozenset({404, 405})  # text-generation-inference has no such route
 
 
@@ -75,18 +80,22 @@ def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
         last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0)
         if last.differs:
             return last
-    raise InvalidInput(
-        f"With {adapter} the server writes the same as without it. Either the adapter learned"
-        " nothing, or the server does not hold it: one that reads adapters at its start only"
-        " must be restarted first."
-    )
+    raise InvalidInput(NOT_SEEN.format(adapter=adapter))
 
 
 def try_on(adapter: Adapter, prompt: str, seed: int) -> Beside:
-    """Answer a stored failure as an experiment would, beside the frozen model."""
+    """Answer a stored failure as an experiment would, beside the frozen model.
+
+    Raises InvalidInput, also where the server does not hold the adapter.
+    """
+    known = load(adapter)
     config = ReflectionConfig()
     how = Generation(config.max_tokens, config.temperature, config.top_p)
-    return beside(adapter, prompt, how, seed=seed)
+    seen = beside(adapter, prompt, how, seed=seed)
+    if not known and not seen.differs:
+        # Such a server answers for an adapter that it does not know with the base model's text.
+        raise InvalidInput(NOT_SEEN.format(adapter=adapter))
+    return seen
 
 
 def beside(adapter: Adapter, prompt: str, how: Generation, *, seed: int) -> Beside:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from retro_core.errors import InvalidInput
 from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
 from webapp.adapters.models import Adapter
-from webapp.adapters.services import promoting, server
+from webapp.adapters.services import asking, server
 from webapp.adapters.services.evaluating import evaluate
 from webapp.adapters.views.registry import detail_context
 
@@ -24,11 +24,11 @@ def adapter_promote(request: HttpRequest, adapter_id: int) -> HttpResponse:
     assert isinstance(request.user, User)
     if form.is_valid():
         try:
-            promoting.promote(adapter, person=request.user, **form.cleaned_data)
+            asking.ask_promotion(adapter, person=request.user, **form.cleaned_data)
         except InvalidInput as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"{adapter} is in {adapter.stage}: the probe saw a change.")
+            messages.success(request, f"A worker loads {adapter} and probes it.")
             return redirect("adapters:detail", adapter.pk)
     return render(request, PAGE, detail_context(adapter.pk, promote_form=form), status=422)
 
@@ -38,13 +38,12 @@ def adapter_promote(request: HttpRequest, adapter_id: int) -> HttpResponse:
 def adapter_roll_back(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
-        earlier = promoting.roll_back(request.user)
+        asked = asking.ask_roll_back(request.user)
     except InvalidInput as error:
         messages.error(request, str(error))
-    else:
-        words = f"{earlier} is in production again." if earlier else "None is in production now."
-        messages.success(request, f"Rolled back. {words}")
-    return redirect("adapters:list")
+        return redirect("adapters:list")
+    messages.success(request, "A worker rolls back.")
+    return redirect("adapters:detail", asked.adapter_id)
 
 
 @require_POST
@@ -57,7 +56,6 @@ def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
     if form.is_valid():
         prompt = form.cleaned_data["reflection"].prompt
         try:
-            server.load(adapter)
             tried = server.try_on(adapter, prompt, form.cleaned_data["seed"])
         except InvalidInput as error:
             form.add_error(None, str(error))

@@ -11,7 +11,7 @@ from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import promoting, server
 from webapp.keyset import page_of
-from webapp.render import HtmxHttpRequest, render_page
+from webapp.render import HtmxHttpRequest, asked_partial, render_page
 
 PAGE_SIZE = 40
 
@@ -35,7 +35,11 @@ def adapter_list(request: HtmxHttpRequest) -> HttpResponse:
 @permission_required("adapters.view_adapter", raise_exception=True)
 def adapter_detail(request: HtmxHttpRequest, adapter_id: int) -> HttpResponse:
     context = detail_context(adapter_id)
-    return render_page(request, "adapters/detail.html", context)
+    response = render_page(request, "adapters/detail.html", context, partials=["promotion"])
+    asked = context["promotion"]
+    if asked_partial(request, ["promotion"]) and not (asked and asked.is_moving):
+        response["HX-Refresh"] = "true"  # stage, server and history have changed with it
+    return response
 
 
 def detail_context(adapter_id: int, **forms: Any) -> dict[str, Any]:
@@ -44,6 +48,7 @@ def detail_context(adapter_id: int, **forms: Any) -> dict[str, Any]:
     adapter = get_object_or_404(rows, pk=adapter_id)
     policy = adapter.kind == Adapter.Kind.POLICY
     next_stage = promoting.NEXT.get(Adapter.Stage(adapter.stage), "production")
+    promotion = adapter.promotions.select_related("person").first()
     context: dict[str, Any] = {
         "current_section": "adapters",
         "adapter": adapter,
@@ -57,6 +62,8 @@ def detail_context(adapter_id: int, **forms: Any) -> dict[str, Any]:
             for change in adapter.stage_changes.select_related("person")
         ],
         "loaded": server.is_loaded(adapter) if policy else None,
+        "promotion": promotion,
+        "promotion_when": present.moment(promotion.asked_at) if promotion else None,
         "promote_form": PromoteForm(initial={"to": next_stage}),
         "try_form": TryForm(),
         "evaluate_form": EvaluateForm(),
