@@ -152,8 +152,8 @@ def snapshot_facts(snapshot: Snapshot) -> list[Fact]:
     share = people / snapshot.items_count if snapshot.items_count else None
     return [
         Fact("Items", present.count(snapshot.items_count)),
-        Fact("To train on", present.count(train["items"]), note=f"{train['tasks']} tasks"),
-        Fact("Held out", present.count(held["items"]), note=f"{held['tasks']} other tasks"),
+        Fact("To train on", present.count(train["items"]), note=_counted(train["tasks"], "task")),
+        Fact("Held out", present.count(held["items"]), note=_counted(held["tasks"], "other task")),
         Fact("Helped", present.count(train["helped"] + held["helped"]), note="rating above 0"),
         Fact("Hurt", present.count(train["hurt"] + held["hurt"]), note="rating below 0"),
         Fact(
@@ -173,7 +173,11 @@ def preview_facts(preview: Preview) -> list[Fact]:
     return [
         Fact("Trains on", present.count(run.items), note=f"of {run.train_rows} reflections"),
         Fact("Accepted", present.percent(accepted), note=f"{run.accepted} to {run.rejected}"),
-        Fact("Held out", present.count(run.validation_rows), note=f"{run.validation_tasks} tasks"),
+        Fact(
+            "Held out",
+            present.count(run.validation_rows),
+            note=_counted(run.validation_tasks, "task"),
+        ),
         Fact(
             "By people",
             present.percent(people),
@@ -183,6 +187,10 @@ def preview_facts(preview: Preview) -> list[Fact]:
         Fact("Memory", f"{preview.memory_bytes / 1e9:.1f}", "GB", "about"),
         Fact("Time", present.duration(preview.seconds), note=f"by {preview.paced_by}"),
     ]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def preview_context(preview: Preview) -> dict[str, Any]:

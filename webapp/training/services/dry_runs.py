@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Avg
 
 from retro_core.errors import InvalidInput
 from retro_core.training.dry_run import DryRun, dry_run
 from retro_core.training.spec import TrainingSpec
+from webapp.episodes.models import Episode
 from webapp.tasks.models import TaskSetMember
 from webapp.training.models import MetricPoint, Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.snapshots import stored_lines
@@ -23,6 +25,8 @@ WRITTEN_TOKENS_A_SECOND = 76.0
 # The same step took 5 to 9 GB, 3 to 4.6 GB with gradient checkpointing: bytes of one token.
 TOKEN_BYTES, TOKEN_BYTES_CHECKPOINTED = 3.5e6, 1.9e6
 MEASURED_PARAMETERS_BYTES = 538e6
+MEASURED = "two CPU cores"
+RETRY_PLAYERS = 4  # the worker plays as many retries at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
         leaks=leaks(snapshot),
         equal_texts=equal_texts(snapshot),
         memory_bytes=_memory(spec, found),
-        seconds=pace * found.updates,
+        seconds=pace * found.updates + _beside_updates(spec, found, snapshot, paced_by),
         paced_by=paced_by,
         differences=changes(last.spec, spec.to_json()) if last else [],
         compared_with=last,
@@ -123,7 +127,23 @@ def _seconds_per_update(
     if spec.stage in {"ppo", "grpo"}:
         written = spec.optimisation.batch_size * spec.tokens.completion
         seconds = seconds * (1 + spec.ppo.epochs) + written / WRITTEN_TOKENS_A_SECOND
-    return seconds * scale, "two CPU cores"
+    return seconds * scale, MEASURED
+
+
+def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced_by: str) -> float:
+    """Seconds for samples at evaluations and for retries; the pace of a run holds them already."""
+    if paced_by != MEASURED:
+        return 0.0
+    evaluations = found.updates // spec.evaluation.every if spec.evaluation.every else 0
+    samples = max(evaluations, 1) * spec.evaluation.samples if spec.stage != "reward_model" else 0
+    scale = found.weight_bytes / MEASURED_PARAMETERS_BYTES
+    seconds = samples * spec.tokens.completion * scale / WRITTEN_TOKENS_A_SECOND
+    if spec.stage not in {"ppo", "grpo"} or spec.reward.kind != "retries":
+        return seconds
+    episodes = Episode.objects.filter(reflection__snapshot_items__snapshot=snapshot)
+    mean = episodes.aggregate(mean=Avg("seconds"))["mean"] or 0.0
+    played = found.updates * spec.optimisation.batch_size + samples
+    return seconds + played * mean / RETRY_PLAYERS
 
 
 def _pace_changes(last: TrainingRun, spec: TrainingSpec) -> bool:
