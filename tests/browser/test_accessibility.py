@@ -2,14 +2,20 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
+from retro_core.training.presets import PRESETS
 from tests.webapp.played import long_episode, new_experiment, play, played_experiment
+from tests.webapp.training_world import made_adapter, taken_snapshot
+from webapp.adapters.models import Adapter, Promotion
 from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
 from webapp.reports.models import Report
 from webapp.reports.services import reviews, saving
+from webapp.training.models import TrainingRun
+from webapp.training.services.runs import launch
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # Structure depends on the width and contrast on the theme, so that two looks cover all four.
@@ -32,6 +38,7 @@ def addresses() -> dict[str, str]:
     failed = Episode.objects.get(experiment=played, task__key="doors-1", trial=1)
     cut = Episode.objects.get(experiment=live, task=rows[1].task)
     report = written_report(played)
+    adapter = promoted_adapter()
     return {
         "list": "/experiments/",
         "nothing found": "/experiments/?q=nothing",
@@ -62,9 +69,26 @@ def addresses() -> dict[str, str]:
         "report": f"/reports/{report.pk}/",
         "edit report": f"/reports/{report.pk}/edit/",
         "curves of runs": "/training/curves/",
+        "new training run": "/training/new/",
+        "adapter with its forms": f"/adapters/{adapter.pk}/",
+        "lineage": f"/adapters/{adapter.pk}/lineage/",
+        "written with it": f"/adapters/{adapter.pk}/lineage/?show=written",
         "password": "/password/",
         "missing": "/experiments/999999/",
     }
+
+
+def promoted_adapter() -> Adapter:
+    """An adapter of a run whose promotion was refused."""
+    snapshot = taken_snapshot()
+    spec = PRESETS["cpu-small"]["sft"]
+    run = launch(name="tuned", snapshot=snapshot, spec=spec, preset="cpu-small")
+    adapter = made_adapter(settings.PLACES.training / "made")
+    TrainingRun.objects.filter(pk=run.pk).update(status="done", adapter=adapter)
+    Promotion.objects.create(
+        adapter=adapter, to_stage="staging", status="refused", told="The server is away."
+    )
+    return adapter
 
 
 def written_report(played: Experiment) -> Report:
