@@ -81,3 +81,4 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 settle();
+if (line()?.value) narrow(); // typed before this script was there

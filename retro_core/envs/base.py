@@ -1,15 +1,17 @@
 """The text environment protocol, with gymnasium's semantics, and the registry of environments."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
 
 ENTRY_POINT_GROUP = "retro_core.envs"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,21 @@ class TaskGenerator(Protocol):
 
 @cache
 def registered() -> dict[str, EnvSpec]:
-    """Every installed environment by name, the project's own and those of other packages."""
-    found = (point.load() for point in entry_points(group=ENTRY_POINT_GROUP))
+    """Every installed environment by name, the project's own and those of other packages.
+
+    One that cannot be imported is left out with a warning: the others are still of use.
+    """
+    found = filter(None, map(_loaded, entry_points(group=ENTRY_POINT_GROUP)))
     return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
+
+
+def _loaded(point: EntryPoint) -> EnvSpec | None:
+    try:
+        spec: EnvSpec = point.load()
+    except (ImportError, AttributeError) as error:
+        log.warning("The environment %s is left out: %s", point.name, error)
+        return None
+    return spec
 
 
 def env_spec(name: str) -> EnvSpec:

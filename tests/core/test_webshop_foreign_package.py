@@ -66,3 +66,22 @@ def test_the_installed_world_keeps_what_every_environment_promises(installed: Pa
     shown = beside(installed, f"import pytest\nsys.exit(pytest.main({arguments!r}))")
 
     assert " passed" in shown
+
+
+def test_a_package_that_cannot_be_imported_leaves_the_others(
+    installed: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(installed, broken)
+    shutil.rmtree(broken / "echo_world")
+
+    names = json.loads(
+        beside(
+            broken,
+            "import json\nfrom retro_core.envs.base import registered\n"
+            "print(json.dumps(sorted(registered())))",
+        )
+    )
+
+    assert "alfworld" in names
+    assert "echo_world" not in names
