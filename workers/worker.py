@@ -12,8 +12,8 @@ from workers.lifeline import LifelineWorker
 from workers.upkeep import UPKEEP_SECONDS, take_up_lost_work
 
 
-class EpisodesWorker(LifelineWorker):
-    """Does upkeep at its start and whenever it is free; a busy one's job does it."""
+class UpkeepWorker(LifelineWorker):
+    """Does its `upkeep` at its start and whenever it is free."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs["maintenance_interval"] = UPKEEP_SECONDS
@@ -28,12 +28,24 @@ class EpisodesWorker(LifelineWorker):
         """RQ's own, and the upkeep. The pool is closed: its threads do not survive a fork."""
         super().run_maintenance_tasks()
         try:
-            take_up_lost_work()
-            take_up_asked_work()
+            self.upkeep()
         except (DatabaseError, InterfaceError) as error:
             self.log.warning("Upkeep must wait, the database is away: %s", error)
         finally:
             close_database()
+
+    def upkeep(self) -> None:
+        """Take up what the workers of this queue lost."""
+        raise NotImplementedError
+
+
+class EpisodesWorker(UpkeepWorker):
+    """Takes up lost episodes when it is free; a busy one's job does it."""
+
+    def upkeep(self) -> None:
+        """Lost episodes, and what people asked for."""
+        take_up_lost_work()
+        take_up_asked_work()
 
     def handle_warm_shutdown_request(self) -> None:
         """Ask the running job to give its tasks back now."""

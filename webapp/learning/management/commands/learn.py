@@ -1,6 +1,5 @@
 """Runs the learning protocol through the product, and prints the table."""
 
-from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -25,8 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Each line of progress with its time."""
-        with ExitStack() as held:
-            held.enter_context(starting.studio(self.say))
+        with starting.studio(self.say):
             try:
                 measured = run(PROTOCOLS[options["form"]], self.say)
             except InvalidInput as error:
