@@ -51,7 +51,7 @@ def _tiny(base: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     assert str(django_settings.PLACES.training).startswith("/tmp/")
 
 
-@pytest.mark.parametrize("stage", ["reward_model", "ppo", "grpo"])
+@pytest.mark.parametrize("stage", ["sft", "reward_model", "ppo", "grpo"])
 def test_a_killed_trainer_resumes_to_the_losses_of_an_undisturbed_run(
     stage: str, base: Path, tmp_path: Path
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_killed_trainer_resumes_to_the_losses_of_an_undisturbed_run(
 def queued(stage: str, base: Path, scratch: Path) -> TrainingRun:
     """A run of the stage; a policy is rewarded by a small reward model made here."""
     snapshot = tiny_snapshot()
-    if stage == "reward_model":
+    if stage in {"sft", "reward_model"}:
         return tiny_run(snapshot, stage, optimisation=RATES)
     spec = replace(
         tiny_spec(Path("unused"), stage, optimisation=RATES), reward=RewardSpec(kind="reward_model")
