@@ -14,6 +14,7 @@ ENDINGS = {
     "repeated_action": "stopped for repeating one action",
     "context_full": "stopped because the record grew too long",
     "given_up": "given up before the end",
+    "unknown": "stopped before the end",
     "": "it ended without success",
 }
 

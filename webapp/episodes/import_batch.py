@@ -90,9 +90,15 @@ class Shelf:
                 new.append(line)
             elif _same_outcome(row, line):
                 self.known += 1
+                self._touch_known(line)
             else:
                 refuse(line.number, "this trial is stored already with another outcome")
         return new
+
+    def _touch_known(self, line: LogLine) -> None:
+        """What is derived from an imported trial may have been lacking when it came first."""
+        if self.experiments[self._name(line)].source == IMPORTED:
+            self._touched.add(self._name(line))
 
     def _write(self, lines: Sequence[LogLine], tasks: dict[TaskKey, Task]) -> None:
         now = timezone.now()

@@ -9,6 +9,7 @@ from django.db.models.functions import Greatest
 from retro_core.memory import word_overlap
 from retro_core.ratings import effective_rating, rating
 from webapp.episodes.failures import recount_failures
+from webapp.episodes.imported_prompts import fill_prompts
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
 from webapp.experiments.services import config_of
@@ -27,6 +28,7 @@ def settle(experiment: Experiment) -> None:
     reflections = _rate_reflections(experiment, played)
     _settle_counters(experiment, played, reflections)
     recount_failures(experiment.pk)
+    fill_prompts(experiment)
 
 
 def _episodes_by_task(experiment: Experiment) -> Played:
