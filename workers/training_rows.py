@@ -6,9 +6,11 @@ from typing import Any
 
 from retro_core.training.monitor import METRICS, SAMPLES
 from webapp.training.models import MetricPoint, Sample
+from webapp.training.services.points import draw_points, record_points
 from workers.training_files import Tail
 
 BATCH = 1000
+DRAWN_AT_ONCE = 500
 Line = tuple[int, dict[str, Any]]
 
 
@@ -20,6 +22,7 @@ class Recorder:
         self._metrics = Tail(out / METRICS)
         self._samples = Tail(out / SAMPLES)
         self._unwritten: tuple[list[Line], list[Line]] = ([], [])
+        self._undrawn: list[MetricPoint] = []
 
     def record(self) -> int:
         """Write new figures and samples; return the newest step told, 0 if none is new."""
@@ -31,7 +34,15 @@ class Recorder:
         record_points(points)
         record_samples(self.run_id, samples)
         self._unwritten = ([], [])
+        self._undrawn += points
+        if len(self._undrawn) >= DRAWN_AT_ONCE:
+            self.draw()
         return max((point.step for point in points), default=0)
+
+    def draw(self) -> None:
+        """Take what was recorded into the drawn curves: they need not be written every second."""
+        draw_points(self.run_id, self._undrawn)
+        self._undrawn = []
 
     def _points(self, lines: Iterable[Line]) -> Iterable[MetricPoint]:
         newest: dict[tuple[str, str, int], MetricPoint] = {}
@@ -47,17 +58,6 @@ class Recorder:
                     seconds=line.get("seconds", 0.0),
                 )
         return newest.values()
-
-
-def record_points(points: list[MetricPoint]) -> None:
-    """A later line replaces an earlier one of the same step, split and name."""
-    MetricPoint.objects.bulk_create(
-        points,
-        batch_size=BATCH,
-        update_conflicts=True,
-        unique_fields=["run", "split", "name", "step"],
-        update_fields=["value", "seconds"],
-    )
 
 
 def record_samples(run_id: int, lines: Iterable[Line]) -> None:

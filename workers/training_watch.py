@@ -59,6 +59,7 @@ class Watch:
         code = self.trainer.wait()
         if not self.lost:
             insist(self._write)
+            insist(self._recorder.draw)
         return code
 
     def look(self) -> None:

@@ -24,7 +24,7 @@ from tests.workers.training_rows import tiny_base, tiny_run, tiny_snapshot
 from webapp.adapters.models import Adapter
 from webapp.adapters.page import key_figure
 from webapp.adapters.services.registry import adapter_folder
-from webapp.training.models import MetricPoint, Sample, TrainingRun
+from webapp.training.models import DrawnCurve, MetricPoint, Sample, TrainingRun
 from webapp.training.services.pipelines import launch_pipeline
 from webapp.training.services.runs import resume, stop
 from workers import training_watch
@@ -71,6 +71,8 @@ def test_a_run_becomes_an_adapter_with_its_figures_and_samples() -> None:
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == adapter.weights_sha256
     losses = MetricPoint.objects.filter(run=run, split="train", name="loss")
     assert list(losses.order_by("step").values_list("step", flat=True)) == [1, 2, 3, 4, 5, 6]
+    drawn = run.drawn_curves.get(most=DrawnCurve.FINE, split="train", name="loss")
+    assert drawn.steps == [1, 2, 3, 4, 5, 6]
     assert set(Sample.objects.values_list("step", flat=True)) == {3, 6}
     assert "step 6" in run.log_tail
 

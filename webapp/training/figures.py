@@ -5,13 +5,12 @@ from typing import Any
 
 from django.db.models import Max
 
-from webapp.training.models import MetricPoint, TrainingRun
-from webapp.training.thinned import thinned, whole_or_thinned
+from webapp.training.drawn import drawn_curves
+from webapp.training.models import DrawnCurve, MetricPoint, TrainingRun
 
 Figure = dict[str, Any]  # Plotly's own schema
 Point = tuple[str, str, int, float]  # name, split, step, value
-MOST_POINTS = 600
-POINTS_OF_MANY = 60
+MOST_POINTS = DrawnCurve.FINE
 COLOURS = 8
 FIRST = ("loss", "reward", "validation_loss", "kl", "entropy", "clip_fraction", "value_loss")
 LAST = ("learning_rate", "grad_norm", "epoch", "num_tokens")
@@ -37,9 +36,8 @@ def run_figures(run: TrainingRun) -> tuple[dict[str, Figure], int]:
 def shown_points(runs: Sequence[TrainingRun]) -> dict[int, list[Point]]:
     """The points to draw of each run, bounded however long it was."""
     found: dict[int, list[Point]] = {run.pk: [] for run in runs}
-    curves = whole_or_thinned([run.pk for run in runs], MOST_POINTS)
-    for (run_id, split, name), steps in curves.items():
-        found[run_id] += [(name, split, step, value) for step, value in steps]
+    for (run_id, split, name), steps in drawn_curves(list(found), MOST_POINTS).items():
+        found[run_id] += [(name, split, step, value) for step, value in steps.items()]
     return found
 
 
@@ -63,10 +61,11 @@ def compared_figures(runs: Sequence[TrainingRun]) -> dict[str, Figure]:
 
 def overlaid_figure(runs: Sequence[TrainingRun], split: str, name: str) -> Figure:
     """One curve of many runs over each other; colours repeat after eight."""
-    steps = thinned([(run.pk, split, name) for run in runs], POINTS_OF_MANY)
+    curves = drawn_curves([run.pk for run in runs], DrawnCurve.COARSE, only=(split, name))
     traces = []
     for number, run in enumerate(runs):
-        trace = _trace(run.name, split, steps[run.pk, split, name], dotted=False)
+        steps = curves.get((run.pk, split, name), {})
+        trace = _trace(run.name, split, _thinned(list(steps.items())), dotted=False)
         colour = f"var(--series-{number % COLOURS + 1})"
         traces.append(trace | {"mode": "lines", "line": {"color": colour, "width": 1.25}})
     drawn = figure(name, traces)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from webapp.system.bench_data.copying import Row
+from webapp.training.services.points import draw_whole_runs
 
 STAGES = ["sft", "reward_model", "ppo", "grpo"]
 CURVES = [("train", "loss"), ("train", "kl"), ("train", "reward"), ("validation", "loss")]
@@ -61,4 +62,5 @@ def write_points(*, count: int, first_pk: int, points: int, seed: int) -> int:
             f"ALTER TABLE training_metricpoint ADD CONSTRAINT {CONSTRAINT}"
             " UNIQUE (run_id, split, name, step)"
         )
+    draw_whole_runs(list(range(first_pk, first_pk + count)))
     return written

@@ -16,7 +16,7 @@ from webapp.experiments.setting_fields import nested
 from webapp.training.forms.setting_fields import SettingField, flat, setting_fields
 from webapp.training.forms.snapshot import QueryForm
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
-from webapp.training.services.pipelines import launch_pipeline
+from webapp.training.services.pipelines import launch_pipeline, refusals
 from webapp.training.services.runs import POLICY_STAGES, check_launch, check_retries, launch
 from webapp.training.services.snapshots import free_snapshot_name, freeze
 
@@ -161,12 +161,26 @@ class PipelineForm(forms.Form):
     snapshot = forms.ModelChoiceField(Snapshot.objects.all(), empty_label="Choose a snapshot")
     preset = forms.ChoiceField(choices=[(name, name.replace("_", " ")) for name in PRESETS])
     seed = forms.IntegerField(min_value=0, max_value=SEED_LIMIT, initial=0)
+    most_updates = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        label="Most updates of a stage",
+        help_text="Empty: as many as the preset makes. One or two show that the chain runs.",
+    )
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if Pipeline.objects.filter(name=name).exists():
             raise forms.ValidationError("There is a pipeline of this name already.")
         return name
+
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        if values.get("snapshot") and values.get("preset"):
+            for why in refusals(values["snapshot"], values["preset"]):
+                self.add_error("snapshot", why)
+        return values
 
     def save(self, owner: User) -> Pipeline | None:
         """Store the chain and queue its first run; None with an error if it is refused."""

@@ -197,24 +197,6 @@ class TrainingRun(models.Model):
         return self.status not in at_rest
 
 
-class MetricPoint(models.Model):
-    """One figure at one step. A resumed run tells some steps again: the row takes the new value."""
-
-    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="points")
-    split = models.CharField(max_length=12)
-    name = models.CharField(max_length=60)
-    step = models.PositiveIntegerField()
-    value = models.FloatField()
-    seconds = models.FloatField(default=0.0, help_text="Since the trainer process began")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["run", "split", "name", "step"], name="metric_point_once"
-            )
-        ]
-
-
 class Sample(models.Model):
     """A text that the policy wrote at an evaluation. Kept for every evaluation step.
 

@@ -153,9 +153,10 @@ def _pace_changes(last: TrainingRun, spec: TrainingSpec) -> bool:
 
 def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
     """The pace of the newest steps of a run; None before there are two."""
-    points = MetricPoint.objects.filter(run=run, split="train").order_by("-step")
-    rows = list(dict(points.values_list("step", "seconds")[: 20 * latest]).items())[:latest]
-    ordered = sorted(rows)
+    points = MetricPoint.objects.filter(run=run).order_by("-pk")[: 20 * latest]
+    told = points.values_list("split", "step", "seconds")
+    seconds = {step: seconds for split, step, seconds in told if split == "train"}
+    ordered = sorted(seconds.items())[-latest:]
     if len(ordered) < 2 or ordered[-1][1] <= ordered[0][1]:
         return None
     return float(ordered[-1][1] - ordered[0][1]) / (ordered[-1][0] - ordered[0][0])

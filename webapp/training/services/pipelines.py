@@ -6,11 +6,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from retro_core.errors import InvalidInput
-from retro_core.training.spec import Stage
+from retro_core.training.failures import TrainingFailed
+from retro_core.training.spec import Stage, TrainingSpec
 from webapp import jobs
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.runs import add_run
-from webapp.training.services.specs import preset_spec
+from webapp.training.services.specs import learned_items, preset_spec
 
 STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo")
 Status = TrainingRun.Status
@@ -18,9 +19,18 @@ Status = TrainingRun.Status
 
 @transaction.atomic
 def launch_pipeline(
-    *, name: str, snapshot: Snapshot, preset: str, seed: int, owner: User | None = None
+    *,
+    name: str,
+    snapshot: Snapshot,
+    preset: str,
+    seed: int,
+    most_updates: int | None = None,
+    owner: User | None = None,
 ) -> Pipeline:
-    """Store the three runs and queue the first. Raises InvalidInput."""
+    """Store the three runs and queue the first. Raises InvalidInput.
+
+    `most_updates` ends each stage earlier than its preset does.
+    """
     if Pipeline.objects.filter(name=name).exists():
         raise InvalidInput(f"There is a pipeline named {name!r} already.")
     pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
@@ -28,7 +38,7 @@ def launch_pipeline(
         run = add_run(
             name=f"{name}: {stage.replace('_', ' ')}",
             snapshot=snapshot,
-            spec=replace(preset_spec(stage, preset), seed=seed),
+            spec=replace(shortened(preset_spec(stage, preset), most_updates), seed=seed),
             preset=preset,
             status=Status.QUEUED if place == 1 else Status.WAITING,
             owner=owner,
@@ -39,6 +49,27 @@ def launch_pipeline(
         if place == 1:
             jobs.queue_training(run.pk)
     return pipeline
+
+
+def shortened(spec: TrainingSpec, most_updates: int | None) -> TrainingSpec:
+    """The same stage with at most so many updates, the warm-up among them."""
+    if most_updates is None:
+        return spec
+    rates = spec.optimisation
+    steps = min(rates.max_steps or most_updates, most_updates)
+    warmup = min(rates.warmup_steps, steps - 1)
+    return replace(spec, optimisation=replace(rates, max_steps=steps, warmup_steps=warmup))
+
+
+def refusals(snapshot: Snapshot, preset: str) -> list[str]:
+    """Why stages of the chain could not learn from this snapshot, one line each."""
+    found = []
+    for stage in STAGES:
+        try:
+            learned_items(preset_spec(stage, preset), snapshot)
+        except TrainingFailed as error:
+            found.append(f"{TrainingRun.Stage(stage).label}: {error.reason}")
+    return found
 
 
 @transaction.atomic

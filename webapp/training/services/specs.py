@@ -51,8 +51,13 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 def expected_updates(spec: TrainingSpec, snapshot: Snapshot) -> int:
     """Optimizer steps of the run; 0 where the stage cannot learn from this snapshot."""
-    rows = [as_core(item) for item in snapshot.items.filter(split=SnapshotItem.Split.TRAIN)]
     try:
-        return updates_of(spec, items_of_stage(rows, spec))
+        return updates_of(spec, learned_items(spec, snapshot))
     except TrainingFailed:
         return 0
+
+
+def learned_items(spec: TrainingSpec, snapshot: Snapshot) -> int:
+    """How many items the stage learns from. Raises TrainingFailed where it can learn nothing."""
+    rows = [as_core(item) for item in snapshot.items.filter(split=SnapshotItem.Split.TRAIN)]
+    return items_of_stage(rows, spec)

@@ -11,6 +11,7 @@ from webapp.experiments.page import SettingRow
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, asked_partial, render_page
 from webapp.training import page as words
+from webapp.training.drawn import curve_names
 from webapp.training.figures import (
     compared_figures,
     overlaid_figure,
@@ -20,7 +21,6 @@ from webapp.training.figures import (
 from webapp.training.models import Pipeline, TrainingRun
 from webapp.training.services import runs as services
 from webapp.training.services.specs import changes, flattened
-from webapp.training.thinned import counted_curves
 
 PAGE_SIZE = 40
 PARTS = ("live", "curves", "samples")
@@ -121,7 +121,7 @@ def run_curves(request: HttpRequest) -> HttpResponse:
     asked = [pk for text in request.GET.getlist("run")[:MOST_RUNS] if (pk := whole_number(text))]
     found = TrainingRun.objects.undeleted().in_bulk(asked)
     runs = [found[pk] for pk in dict.fromkeys(asked) if pk in found]
-    curves = sorted({(split, name) for _, split, name in counted_curves([r.pk for r in runs[:1]])})
+    curves = curve_names(runs[0].pk) if runs else []
     wanted = request.GET.get("curve", "")
     split, name = next((c for c in curves if " ".join(c) == wanted), (curves or [("", "")])[0])
     choices = TrainingRun.objects.undeleted().order_by("-pk").values_list("pk", "name")[:200]
