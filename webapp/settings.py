@@ -57,6 +57,9 @@ PLACES = Places(DATA_DIR)
 # Only files below this folder can be imported by their path on the server.
 IMPORT_DIR = Path(_text("IMPORT_DIR", str(DATA_DIR / "imports"))).resolve()
 
+# The MediaWiki API that questions over live pages search; empty is the English Wikipedia's.
+WIKIPEDIA_API = _url("WIKIPEDIA_API", "", "http", "https")
+
 DEBUG = _flag("DJANGO_DEBUG", False)
 HOST = _text("HOST", "127.0.0.1")
 PORT = _whole("PORT", 8000)

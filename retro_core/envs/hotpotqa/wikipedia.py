@@ -46,9 +46,19 @@ class MemoryCache:
         self._answers[address] = answer
 
 
+class Turns(Protocol):
+    """Who may ask when, so that requests keep their distance."""
+
+    def wait(self) -> None:
+        """Return when it is this caller's turn."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Pause before another try."""
+
+
 @dataclass(slots=True)
 class RateLimit:
-    """At least `interval` seconds between two requests, over all threads."""
+    """At least `interval` seconds between two requests, over all threads of this process."""
 
     interval: float = SECONDS_BETWEEN_REQUESTS
     clock: Callable[[], float] = time.monotonic
@@ -71,12 +81,12 @@ class WikipediaPages:
         self,
         fetch: Fetch | None = None,
         cache: PageCache | None = None,
-        rate_limit: RateLimit | None = None,
+        rate_limit: Turns | None = None,
         api: str = API,
     ) -> None:
         self._fetch = fetch or fetch_text
         self._cache = cache or MemoryCache()
-        self._rate_limit = rate_limit or RateLimit()
+        self._rate_limit: Turns = rate_limit or RateLimit()
         self._api = api
 
     def find(self, title: str) -> Page | None:

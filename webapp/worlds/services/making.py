@@ -10,9 +10,9 @@ from retro_core.envs.base import EnvFactory, env_spec
 from retro_core.envs.hotpotqa.env import ENVIRONMENT as HOTPOTQA
 from retro_core.envs.hotpotqa.env import HotpotQaEnv
 from retro_core.envs.hotpotqa.pages import PageStore, load_corpus
-from retro_core.envs.hotpotqa.wikipedia import WikipediaPages
+from retro_core.envs.hotpotqa.wikipedia import API, WikipediaPages
 from retro_core.errors import InvalidInput
-from webapp.worlds.services.wikipedia import DatabaseCache
+from webapp.worlds.services.wikipedia import DatabaseCache, SharedTurns
 
 
 def env_factory(environment: str, config: ExperimentConfig) -> EnvFactory:
@@ -28,8 +28,10 @@ def env_factory(environment: str, config: ExperimentConfig) -> EnvFactory:
 
 @cache
 def wikipedia() -> WikipediaPages:
-    """One for the whole process: its players share the rate limit."""
-    return WikipediaPages(cache=DatabaseCache())
+    """One for the whole process; all processes share answers and turns."""
+    return WikipediaPages(
+        cache=DatabaseCache(), rate_limit=SharedTurns(), api=settings.WIKIPEDIA_API or API
+    )
 
 
 def _chosen(config: ExperimentConfig, live: PageStore) -> PageStore | None:
