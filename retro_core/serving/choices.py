@@ -53,18 +53,19 @@ def build_trie(candidates: Sequence[Sequence[int]]) -> Trie:
     return Trie(tuple(tokens), tuple(parents), tuple(depths), tuple(paths), held)
 
 
-def tree_mask(trie: Trie, prompt: int) -> Tensor:
-    """Say which of the prompt's tokens and of the nodes each node may look at.
+def tree_mask(trie: Trie, prompt: int, nodes: Sequence[int]) -> Tensor:
+    """Say which of the prompt's tokens and of `nodes`, parents first, each node may look at.
 
     Shape: (nodes, prompt + nodes), boolean; `prompt` counts all tokens before the tree.
     """
-    nodes = len(trie.tokens)
-    mask = torch.zeros(nodes, prompt + nodes, dtype=torch.bool)
+    mask = torch.zeros(len(nodes), prompt + len(nodes), dtype=torch.bool)
     mask[:, :prompt] = True
-    for node, parent in enumerate(trie.parents):
+    places = {node: place for place, node in enumerate(nodes)}
+    for node, place in places.items():
+        parent = trie.parents[node]
         if parent >= 0:
-            mask[node, prompt:] = mask[parent, prompt:]
-        mask[node, prompt + node] = True
+            mask[place, prompt:] = mask[places[parent], prompt:]
+        mask[place, prompt + place] = True
     return mask
 
 
@@ -96,9 +97,19 @@ def score(logprobs: Sequence[float], normalisation: Normalisation) -> float:
 
 
 def choose(scores: Sequence[float], *, temperature: float, seed: int) -> int:
-    """Take the best candidate at temperature 0, else sample from the softmax over all scores."""
-    if temperature == 0:
-        return max(range(len(scores)), key=scores.__getitem__)
-    best = max(scores)
-    weights = [math.exp((value - best) / temperature) for value in scores]
-    return random.Random(seed).choices(range(len(scores)), weights)[0]
+    """Take the best candidate at temperature 0, else sample from the softmax over all scores.
+
+    To sample, every score / temperature gets a Gumbel variate of its own and the highest is taken
+    (arXiv 1411.0030, section 2).
+    """
+    luck = gumbel(len(scores), seed) if temperature else [0.0] * len(scores)
+    values = [
+        value / (temperature or 1.0) + extra for value, extra in zip(scores, luck, strict=True)
+    ]
+    return max(range(len(values)), key=values.__getitem__)
+
+
+def gumbel(count: int, seed: int) -> list[float]:
+    """Draw standard Gumbel variates."""
+    rng = random.Random(seed)
+    return [-math.log(-math.log(max(rng.random(), math.ulp(0.0)))) for _ in range(count)]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from retro_core.serving.jobs import Abandoned, Choosing, Generation, Job
-from retro_core.serving.live import Live, LiveChoosing, LiveGeneration
+from retro_core.serving.live import LiveChoosing, LiveGeneration
+from retro_core.serving.live_race import LiveRace
 from retro_core.serving.llama import Llama
 from retro_core.serving.prefix_cache import PrefixCache
 from retro_core.serving.problems import NotServing, Overloaded
@@ -16,6 +17,8 @@ from retro_core.serving.spans import BLOCK
 from retro_core.serving.text import TextCodec
 
 log = logging.getLogger(__name__)
+
+Live = LiveGeneration | LiveChoosing | LiveRace
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ class Engine:
         buffer = self.model.new_buffer(0)
         if isinstance(job.work, Generation):
             return LiveGeneration(job, job.work, buffer, self.codec)
-        return LiveChoosing(job, job.work, buffer)
+        kind = LiveChoosing if job.work.every_score else LiveRace
+        return kind(job, job.work, buffer)
 
     def _plan(self) -> list[Turn]:
         """Choose what runs in the next pass: every decoding sequence, then prompts in order."""
@@ -207,7 +211,7 @@ class Engine:
             rows = [turn.start + row for row in turn.rows]
             if rows and isinstance(turn.live, LiveGeneration):
                 generations.append((turn.live, rows))
-            elif rows and isinstance(turn.live, LiveChoosing):
+            elif rows and not isinstance(turn.live, LiveGeneration):
                 turn.live.take(hidden[rows], self.model.logits)
         if generations:
             logits = self.model.logits(hidden[[row for _, rows in generations for row in rows]])
@@ -220,7 +224,7 @@ class Engine:
         if turn.rows:
             self.generated_tokens += 1
         prompt_just_done = turn.count > 1 and bool(turn.rows) and not live.done
-        if prompt_just_done or (isinstance(live, LiveChoosing) and live.done):
+        if prompt_just_done or (not isinstance(live, LiveGeneration) and live.done):
             self.cache.store(_key(live), live.tokens[: live.buffer.length], live.buffer)
 
 

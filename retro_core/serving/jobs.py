@@ -28,7 +28,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """Score `candidates` (token ids, each with its end-of-turn token) after the prompt."""
+    """Choose among `candidates` (token ids, each with its end-of-turn token) after the prompt.
+
+    Unless `every_score` is wanted, candidates that can no longer win are not scored to the end.
+    """
 
     prompt: list[int]
     adapter: Adapter | None
@@ -36,6 +39,7 @@ class Choosing:
     temperature: float = 0.0
     seed: int = 0
     normalisation: Normalisation = "sum"
+    every_score: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The answer to Choosing: the index taken, and every candidate's token log-probabilities."""
+    """The answer to Choosing: the index taken, and the candidates' token log-probabilities.
+
+    Without `every_score` only the taken one's are sure to be whole.
+    """
 
     index: int
     logprobs: list[list[float]]

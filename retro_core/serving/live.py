@@ -128,7 +128,7 @@ class LiveGeneration:
 
 
 class LiveChoosing:
-    """A choice: prompt chunks, and with the last chunk the whole trie of candidates."""
+    """A choice whose every score is wanted: with the prompt's last chunk runs the whole trie."""
 
     reads_every_row = False
 
@@ -156,7 +156,7 @@ class LiveChoosing:
             return Span(prompt[past : past + count], self.buffer, self.lora)
         suffix = prompt[past:]
         places = [*range(past, len(prompt)), *(len(prompt) + d for d in self._trie.depths)]
-        mask = tree_mask(self._trie, len(prompt))
+        mask = tree_mask(self._trie, len(prompt), range(len(self._trie.tokens)))
         tokens = [*suffix, *self._trie.tokens]
         return Span(tokens, self.buffer, self.lora, len(suffix), mask, places)
 
@@ -175,6 +175,3 @@ class LiveChoosing:
         self.buffer.length = len(work.prompt)
         self.done = True
         self.job.deliver(Chosen(index, logprobs, scores))
-
-
-Live = LiveGeneration | LiveChoosing

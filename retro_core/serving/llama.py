@@ -92,7 +92,8 @@ class Llama:
         tokens = [token for span in spans for token in span.tokens]
         hidden = padded(self.embedding[torch.tensor(tokens, device=self.device)])
         cos, sin = self._rotations(spans)
-        blocks = [blocks_of(span, self.device) for span in spans]
+        group = self.shape.heads // self.shape.kv_heads
+        blocks = [blocks_of(span, hidden, group) for span in spans]
         runs = _lora_runs(spans)
         for index, layer in enumerate(self.layers):
             normed = self._norm(hidden, layer.input_norm)

@@ -56,6 +56,7 @@ def chat_choices(service: LmService, body: ChatBody, choice: Choice) -> list[Cho
             temperature=_temperature(body),
             seed=seed + offset,
             normalisation=body.choice_normalisation,
+            every_score=bool(body.logprobs),
         )
         for offset in range(body.n or 1)
     ]

@@ -24,7 +24,7 @@ def candidate_logprobs(
     trie = build_trie(candidates)
     size = len(prompt) + len(trie.tokens)
     positions = [*range(len(prompt)), *(len(prompt) + depth for depth in trie.depths)]
-    mask = tree_mask(trie, len(prompt))
+    mask = tree_mask(trie, len(prompt), range(len(trie.tokens)))
     buffer = model.new_buffer(size)
     span = Span([*prompt, *trie.tokens], buffer, lora, len(prompt), mask, positions)
     hidden = model.forward([span])

@@ -57,7 +57,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows start:stop of a span attend together to the first `seen` keys."""
+    """Rows start:stop of a span attend together to the first `seen` keys.
+
+    `mask` (rows * heads of one key head, seen) is added to the scores: 0 or minus infinity.
+    """
 
     start: int
     stop: int
@@ -65,8 +68,11 @@ class Block:
     mask: Tensor | None
 
 
-def blocks_of(span: Span, device: torch.device) -> list[Block]:
-    """Cut a span at multiples of BLOCK; what is left of the prompt runs with the tree."""
+def blocks_of(span: Span, like: Tensor, group: int) -> list[Block]:
+    """Cut a span at multiples of BLOCK; what is left of the prompt runs with the tree.
+
+    Masks are made for `group` query heads to a key head, with the device and type of `like`.
+    """
     count, past = len(span.tokens), span.cache.length
     plain = count if span.mask is None else span.plain
     blocks, start = [], 0
@@ -76,9 +82,16 @@ def blocks_of(span: Span, device: torch.device) -> list[Block]:
             stop = count
         tree = None if span.mask is None or stop <= plain else span.mask
         mask = _mask(min(stop, plain) - start, past + start, tree)
-        blocks.append(Block(start, stop, past + stop, None if mask is None else mask.to(device)))
+        blocks.append(Block(start, stop, past + stop, _added(mask, like, group)))
         start = stop
     return blocks
+
+
+def _added(mask: Tensor | None, like: Tensor, group: int) -> Tensor | None:
+    if mask is None:
+        return None
+    added = torch.zeros(mask.shape, dtype=like.dtype).masked_fill_(~mask, float("-inf"))
+    return added.repeat_interleave(group, dim=0).to(like.device)
 
 
 def _mask(plain: int, past: int, tree: Tensor | None) -> Tensor | None:
@@ -91,14 +104,11 @@ def _mask(plain: int, past: int, tree: Tensor | None) -> Tensor | None:
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
     """Attend. Shapes: query (n, heads, d); keys, values (kv heads, m, d); result as query."""
-    _, heads, width = query.shape
+    count, heads, width = query.shape
     kv_heads = keys.shape[0]
-    if mask is None:
-        # One token: the heads that share a key head become rows, so nothing is repeated.
-        rows = query.view(1, kv_heads, heads // kv_heads, width)
-        found = functional.scaled_dot_product_attention(rows, keys[None], values[None])
-        return found.reshape(1, heads, width)
-    found = functional.scaled_dot_product_attention(
-        query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
-    )
-    return found[0].transpose(0, 1)
+    group = heads // kv_heads
+    # The heads that share a key head become rows, so that no key is repeated.
+    rows = query.view(count, kv_heads, group, width).transpose(0, 1)
+    rows = rows.reshape(1, kv_heads, count * group, width)
+    found = functional.scaled_dot_product_attention(rows, keys[None], values[None], attn_mask=mask)
+    return found.view(kv_heads, count, group, width).transpose(0, 1).reshape(query.shape)

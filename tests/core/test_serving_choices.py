@@ -23,7 +23,7 @@ def test_candidates_that_begin_alike_share_their_nodes() -> None:
 def test_a_node_sees_the_prompt_its_ancestors_and_itself_alone() -> None:
     trie = build_trie([[7, 8, END], [7, 9, END]])
 
-    mask = tree_mask(trie, 2)
+    mask = tree_mask(trie, 2, range(len(trie.tokens)))
 
     assert mask.int().tolist() == [
         # two prompt tokens, 7, 8, 9

@@ -176,3 +176,22 @@ def test_no_bit_depends_on_how_a_prompt_is_cut_or_on_its_company(
 
     assert torch.equal(whole, in_blocks)
     assert torch.equal(decoded, in_company)
+
+
+def test_a_choice_is_the_same_whether_or_not_every_score_is_asked_for(lm_server: LmServer) -> None:
+    schema = {"name": "action", "schema": {"type": "string", "enum": COMMANDS}}
+
+    def answer(seed: int, temperature: float, logprobs: bool) -> str | None:
+        reply = lm_server.openai().chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "You see a desk 1 and a desk 12. Act."}],
+            response_format={"type": "json_schema", "json_schema": schema},  # type: ignore[arg-type]
+            temperature=temperature,
+            seed=seed,
+            logprobs=logprobs,
+        )
+        return reply.choices[0].message.content
+
+    asked = [(seed, temperature) for seed in range(6) for temperature in (0.0, 2.0)]
+    assert [answer(*way, True) for way in asked] == [answer(*way, False) for way in asked]
+    assert len({answer(seed, 2.0, False) for seed in range(12)}) > 1
