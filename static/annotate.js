@@ -14,6 +14,7 @@ let timer = 0;
 let saving = false;
 let dirty = false;
 let stopped = false;
+let sent = ""; // the draft on its way: it may arrive though its answer does not
 
 function changed() {
   if (!form || stopped) return;
@@ -24,24 +25,58 @@ function changed() {
   timer = setTimeout(save, 400);
 }
 
+function typed() {
+  return [...new FormData(form)].filter(([name]) => !/^(csrf|version|key|seconds)/.test(name));
+}
+
 function backUp() {
   try {
-    const fields = [...new FormData(form)].filter(([name]) => !/^(csrf|version|key|seconds)/.test(name));
-    localStorage.setItem(backupName, JSON.stringify({ version: form.elements.version.value, fields }));
+    const { version, key } = form.elements;
+    const kept = { version: version.value, key: key.value, fields: typed(), sent };
+    localStorage.setItem(backupName, JSON.stringify(kept));
   } catch {
     // Storage can be forbidden or full: the server's draft is the one that counts.
   }
 }
 
-function dropBackup() {
+function dropBackup(name = backupName) {
   try {
-    localStorage.removeItem(backupName);
+    localStorage.removeItem(name);
+  } catch {
+    // As above.
+  }
+}
+
+// What was submitted is kept here until the next page says that it arrived.
+function dropArrived() {
+  try {
+    const name = sessionStorage.getItem("submitted");
+    if (name && new URLSearchParams(location.search).has("undo")) dropBackup(name);
+  } catch {
+    // As above.
+  }
+}
+
+function submitting(event) {
+  if (!navigator.onLine) {
+    event.preventDefault();
+    saved.textContent = "Not submitted: no connection";
+    return;
+  }
+  form.elements.seconds.value = seconds;
+  clearTimeout(timer);
+  stopped = true;
+  backUp();
+  try {
+    sessionStorage.setItem("submitted", backupName);
   } catch {
     // As above.
   }
 }
 
 async function send() {
+  sent = JSON.stringify(typed());
+  backUp();
   const body = new URLSearchParams(new FormData(form));
   return fetch(form.dataset.draft, { method: "POST", body, headers: { Accept: "application/json" } });
 }
@@ -101,7 +136,7 @@ function restore() {
   } catch {
     return;
   }
-  if (!kept || kept.version !== form.elements.version.value) return dropBackup();
+  if (!kept || !isOurs(kept)) return dropBackup();
   const all = new Map();
   kept.fields.forEach(([name, value]) => all.set(name, [...(all.get(name) || []), value]));
   for (const field of form.elements) {
@@ -113,6 +148,13 @@ function restore() {
   spans = JSON.parse(form.elements.spans.value);
   draw();
   changed();
+}
+
+function isOurs(kept) {
+  const { version, key } = form.elements;
+  if (kept.key !== key.value) return false;
+  const arrived = Number(version.value) === Number(kept.version) + 1 && kept.sent === JSON.stringify(typed());
+  return arrived || kept.version === version.value;
 }
 
 function flush() {
@@ -262,12 +304,7 @@ function begin() {
   });
   conflict.querySelector("[data-keep]").addEventListener("click", keepThis);
   form.addEventListener("input", changed);
-  form.addEventListener("submit", () => {
-    form.elements.seconds.value = seconds;
-    clearTimeout(timer);
-    stopped = true;
-    dropBackup();
-  });
+  form.addEventListener("submit", submitting);
   document.addEventListener("visibilitychange", flush);
   addEventListener("online", () => dirty || timer ? save() : null);
   setInterval(beat, 60000);
@@ -276,6 +313,8 @@ function begin() {
 }
 
 document.addEventListener("keydown", onWorkKey);
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // its draft may have moved on
+dropArrived();
 if (form) begin();
 if (undo) setTimeout(() => undo.remove(), 10000);
 

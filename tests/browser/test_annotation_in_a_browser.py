@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from tests.webapp.annotated import reflections
 from webapp.annotation.models import Draft, Queue, Response
@@ -92,6 +92,43 @@ def test_what_was_typed_without_a_connection_is_there_when_the_page_opens_again(
 
     expect(item.get_by_label("Unsure")).to_be_checked()
     expect(item.locator("#saved")).to_have_text("Draft saved")
+
+
+def test_an_answer_that_was_submitted_into_the_void_is_there_again(item: "Page") -> None:
+    address = item.url
+    item.route("**/draft/", lambda route: route.abort())
+    item.route("**/submit/", lambda route: route.abort())
+    item.keyboard.press("5")
+    with pytest.raises(Error, match="ERR_FAILED"), item.expect_navigation():
+        item.keyboard.press("Control+Enter")
+    item.wait_for_url("chrome-error://**", wait_until="commit")
+    item.unroute("**/draft/")
+    item.unroute("**/submit/")
+
+    item.goto(address)
+
+    expect(item.get_by_label("Override")).to_be_checked()
+    expect(item.get_by_label("Value")).to_have_value("1")
+    item.keyboard.press("Control+Enter")
+    item.wait_for_url(re.compile("undo="))
+    assert Response.objects.get().value == 1.0
+    assert item.evaluate("Object.keys(localStorage).filter((name) => /^draft/.test(name))") == []
+
+
+def test_without_a_connection_an_answer_waits_on_its_page(item: "Page") -> None:
+    address = item.url
+    item.keyboard.press("u")
+    expect(item.locator("#saved")).to_have_text("Draft saved")
+    item.context.set_offline(True)
+
+    item.keyboard.press("Control+Enter")
+
+    expect(item.locator("#saved")).to_have_text("Not submitted: no connection")
+    assert item.url == address
+    item.context.set_offline(False)
+    item.keyboard.press("Control+Enter")
+    item.wait_for_url(re.compile("undo="))
+    assert Response.objects.get().kind == "unsure"
 
 
 def test_words_are_highlighted_by_key_and_counted_in_characters(item: "Page") -> None:

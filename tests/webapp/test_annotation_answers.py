@@ -174,6 +174,18 @@ def test_a_draft_is_saved_over_the_version_that_the_tab_saw_and_no_other(
     assert Draft.objects.get().body == {"note": "two"}
 
 
+def test_a_draft_that_arrives_after_its_submission_is_late(item: QueueItem, ann: User) -> None:
+    key = key_for(item, ann)
+    give(item, ann, override(1.0))
+
+    late = answers.save_draft(item.pk, ann.pk, 0, {"kind": "override", "value": "1"}, key)
+    fresh = answers.save_draft(item.pk, ann.pk, 0, {"note": "more"}, key_for(item, ann))
+
+    assert late is None
+    assert fresh is not None
+    assert Draft.objects.get().body == {"note": "more"}
+
+
 def test_the_first_answer_is_kept_when_it_is_changed_after_the_reveal(
     item: QueueItem, ann: User
 ) -> None:

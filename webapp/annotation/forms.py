@@ -57,6 +57,7 @@ class DraftForm(forms.Form):
     reasons = forms.MultipleChoiceField(required=False, choices=list(REASONS.items()))
     spans = SpansField(required=False)
     note = forms.CharField(required=False, max_length=MOST_NOTE, strip=False)
+    key = forms.UUIDField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -46,12 +46,20 @@ class Answer:
         return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def save_draft(item_id: int, person_id: int, version: int, body: dict[str, Any]) -> Draft | None:
-    """Save over the version that the writer saw; None if another tab saved since.
+@transaction.atomic
+def save_draft(
+    item_id: int, person_id: int, version: int, body: dict[str, Any], key: UUID | None = None
+) -> Draft | None:
+    """Save over the version that the writer saw; None if another tab saved or submitted since.
 
+    `key` is that of the answer being written: a save that arrives after its submission is late.
     The first answer is kept apart, because only then the next episode is shown.
     """
     drafts = Draft.objects.filter(item=item_id, person=person_id)
+    if version == 0:
+        lock_item(item_id)
+    if key is not None and key != submission_key(item_id, person_id):
+        return None
     if version == 0:
         draft, is_new = Draft.objects.get_or_create(
             item_id=item_id, person_id=person_id, defaults={"body": body}

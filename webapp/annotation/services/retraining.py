@@ -1,11 +1,12 @@
 """From a queue's answers to a new reward model, and what the two reward models differ in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from retro_core.errors import InvalidInput
+from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import Measurement, Queue, Retraining
 from webapp.annotation.services.measuring import ask
@@ -40,10 +41,13 @@ class Changes:
 
 
 @transaction.atomic
-def retrain(queue: Queue, person: User, *, name: str, preset: str) -> Retraining:
+def retrain(
+    queue: Queue, person: User, *, name: str, preset: str, max_steps: int | None = None
+) -> Retraining:
     """Freeze the ratings of the queue's experiments and start a reward model on them.
 
-    The split keeps its seed, so that a task held out once is held out again. Raises InvalidInput.
+    The split keeps its seed, so that a task held out once is held out again. `max_steps` ends the
+    run earlier or later than the preset does. Raises InvalidInput.
     """
     experiments = queue.items.values_list("reflection__experiment", flat=True).distinct()
     query = BufferQuery(experiments=tuple(sorted(experiments)))
@@ -52,7 +56,7 @@ def retrain(queue: Queue, person: User, *, name: str, preset: str) -> Retraining
     run = launch(
         name=f"{name}: reward model",
         snapshot=snapshot,
-        spec=preset_spec("reward_model", preset),
+        spec=_spec(preset, max_steps),
         preset=preset,
         owner=person,
         adapter_family=f"{name}-reward-model",
@@ -60,6 +64,13 @@ def retrain(queue: Queue, person: User, *, name: str, preset: str) -> Retraining
     return Retraining.objects.create(
         queue=queue, snapshot=snapshot, run=run, earlier=earlier, made_by=person
     )
+
+
+def _spec(preset: str, max_steps: int | None) -> TrainingSpec:
+    spec = preset_spec("reward_model", preset)
+    if max_steps is None:
+        return spec
+    return replace(spec, optimisation=replace(spec.optimisation, max_steps=max_steps))
 
 
 def reward_model_before(queue: Queue) -> Adapter | None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpResponse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from webapp import present
@@ -22,6 +23,7 @@ SHOWN_IN_QUEUE = 12
 
 
 @require_GET
+@never_cache  # the back button shows the draft as it is now
 @permission_required("annotation.add_response", raise_exception=True)
 def item_page(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpResponse:
     item = item_or_404(request, queue_id, item_id)

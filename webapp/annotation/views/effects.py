@@ -24,6 +24,7 @@ from webapp.training.page import run_row
 
 VIEW, TRAIN = "training.view_snapshot", "training.train"
 LARGEST_MOVES = 20
+MOST_STEPS = 100_000
 PRESET_NAMES = [name for name, stages in PRESETS.items() if "reward_model" in stages]
 
 
@@ -32,6 +33,7 @@ class RetrainForm(forms.Form):
 
     name = forms.CharField(max_length=100)
     preset = forms.ChoiceField(choices=[(name, name) for name in PRESET_NAMES])
+    max_steps = forms.IntegerField(required=False, min_value=1, max_value=MOST_STEPS)
 
 
 @require_GET
@@ -69,7 +71,7 @@ def queue_retrain(request: HttpRequest, queue_id: int) -> HttpResponse:
     queue = queue_or_404(queue_id)
     form = RetrainForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "The retraining needs a name and a preset.")
+        messages.error(request, "The retraining needs a name, a preset and at least one step.")
         return redirect("annotation:queue", queue.pk)
     try:
         retraining.check_name(form.cleaned_data["name"])

@@ -57,7 +57,9 @@ def save_draft(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpRes
     version = whole_number(request.POST.get("version"))
     if not form.is_valid() or version is None:
         return _draft_refused(request, item, form)
-    saved = answers.save_draft(item.pk, person_of(request).pk, version, form.cleaned_data)
+    body = form.cleaned_data
+    key = body.pop("key")
+    saved = answers.save_draft(item.pk, person_of(request).pk, version, body, key)
     if request.accepts("text/html"):
         if saved is None:
             messages.warning(request, "Another tab saved a newer draft: this is that one.")
