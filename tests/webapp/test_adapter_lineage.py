@@ -117,5 +117,5 @@ def test_best_of_several_needs_a_reward_model(judged: Adapter) -> None:
     tasks = TaskSet.objects.get().pk
     sent = {"task_set": tasks, "preset": "embedded", "trials": 2, "seed": 0, "best_of_n": 4}
 
-    assert "reward_model" in EvaluateForm(sent).errors
-    assert not EvaluateForm({**sent, "best_of_n": 1}).errors
+    assert "reward_model" in EvaluateForm(judged, sent).errors
+    assert not EvaluateForm(judged, {**sent, "best_of_n": 1}).errors

@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from retro_core.training.presets import PRESETS
 from tests.webapp.played import client_of, played_experiment
-from tests.webapp.training_world import made_adapter, taken_snapshot
+from tests.webapp.training_world import made_adapter, mixed_snapshot, taken_snapshot
 from webapp.adapters.models import Promotion
+from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.training.models import MetricPoint, Pipeline, Sample, Snapshot, TrainingRun
+from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.runs import launch
+from webapp.training.services.snapshots import freeze
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/training/", "/training/snapshots/", "/training/compare/", "/adapters/"]
@@ -387,7 +390,7 @@ def test_two_runs_are_compared_setting_by_setting(viewer: Client) -> None:
 
 
 def test_a_pipeline_is_three_runs_of_which_one_is_queued(researcher: Client) -> None:
-    sent = {"name": "chain", "snapshot": taken_snapshot().pk, "preset": "cpu-small", "seed": "3"}
+    sent = {"name": "chain", "snapshot": mixed_snapshot().pk, "preset": "cpu-small", "seed": "3"}
 
     answer = researcher.post("/training/pipelines/new/", sent)
 
@@ -400,6 +403,33 @@ def test_a_pipeline_is_three_runs_of_which_one_is_queued(researcher: Client) -> 
         ("ppo", "waiting", 3),
     ]
     assert "Reward model" in text(researcher.get(answer["Location"]))
+    assert [run.spec["optimisation"]["max_steps"] for run in pipeline.runs.order_by("place")] == [
+        12,
+        12,
+        6,
+    ]
+
+
+def test_a_pipeline_can_be_cut_short_and_its_warm_up_with_it(researcher: Client) -> None:
+    sent = {"name": "chain", "snapshot": mixed_snapshot().pk, "preset": "cpu-small", "seed": "3"}
+
+    researcher.post("/training/pipelines/new/", sent | {"most_updates": "2"})
+
+    rates = [run.spec["optimisation"] for run in Pipeline.objects.get().runs.order_by("place")]
+    assert [(one["max_steps"], one["warmup_steps"]) for one in rates] == [(2, 1), (2, 1), (2, 0)]
+
+
+def test_a_pipeline_that_must_end_halfway_is_refused_before_it_starts(researcher: Client) -> None:
+    played_experiment()
+    Reflection.objects.update(effective_rating=-0.5)
+    unhelpful = freeze(BufferQuery(validation_share=0.0, repeats="keep"), name="unhelpful")
+    sent = {"name": "chain", "snapshot": unhelpful.pk, "preset": "cpu-small", "seed": "3"}
+
+    answer = researcher.post("/training/pipelines/new/", sent)
+
+    assert answer.status_code == 422
+    assert "Supervised tuning: None of the 2 training reflections is rated above" in text(answer)
+    assert not Pipeline.objects.exists()
 
 
 def test_an_adapter_page_shows_its_card_and_lineage(researcher: Client, tmp_path: Path) -> None:

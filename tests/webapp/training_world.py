@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.webapp.played import played_experiment
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import Made, folder_checksum, register
+from webapp.episodes.models import Reflection
 from webapp.training.models import Snapshot
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.snapshots import freeze
@@ -14,6 +15,14 @@ from webapp.training.services.snapshots import freeze
 def taken_snapshot(name: str = "two") -> Snapshot:
     """Two reflections, rated +0.75 and +0.50, both to train on."""
     played_experiment(f"doors of {name}")
+    return freeze(BufferQuery(validation_share=0.0, repeats="keep"), name=name)
+
+
+def mixed_snapshot(name: str = "mixed") -> Snapshot:
+    """The same two, of which the later one is rated -0.50: both classes are there."""
+    played_experiment(f"doors of {name}")
+    worse = Reflection.objects.latest("pk").pk
+    Reflection.objects.filter(pk=worse).update(automatic_rating=-0.5, effective_rating=-0.5)
     return freeze(BufferQuery(validation_share=0.0, repeats="keep"), name=name)
 
 

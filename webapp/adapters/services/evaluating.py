@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Count
 
 from retro_core.config import PRESETS
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
 from webapp.adapters.services.promoting import probe_prompts
-from webapp.experiments.services import create_experiment, free_name, start
+from webapp.experiments.services import HOUSEHOLD_WORLD, create_experiment, free_name, start
 from webapp.tasks.models import TaskSet
 
 
@@ -66,6 +67,16 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
         for experiment in (trained, frozen):
             start(experiment.pk)
         return Evaluation.objects.create(adapter=adapter, trained=trained, frozen=frozen)
+
+
+def trained_environment(adapter: Adapter) -> str:
+    """The environment of most that the adapter learned from; the household's if that is unknown."""
+    run = getattr(adapter, "made_by", None)
+    if run is None:
+        return HOUSEHOLD_WORLD
+    counted = run.snapshot.items.values_list("environment").annotate(items=Count("pk"))
+    most: tuple[str, int] | None = counted.order_by("-items").first()
+    return most[0] if most else HOUSEHOLD_WORLD
 
 
 def trained_tasks(adapter: Adapter, task_set: TaskSet) -> int:

@@ -9,7 +9,6 @@ from retro_core.errors import InvalidInput
 from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import asking, server
-from webapp.adapters.services.evaluating import evaluate
 from webapp.adapters.views.registry import detail_context
 
 PERMISSION = "adapters.promote_adapter"
@@ -68,14 +67,9 @@ def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
 @permission_required("experiments.run_experiment", raise_exception=True)
 def adapter_evaluate(request: HttpRequest, adapter_id: int) -> HttpResponse:
     adapter = get_object_or_404(Adapter, pk=adapter_id)
-    form = EvaluateForm(request.POST)
+    form = EvaluateForm(adapter, request.POST)
     assert isinstance(request.user, User)
-    if form.is_valid():
-        try:
-            evaluate(adapter, owner=request.user, **form.cleaned_data)
-        except InvalidInput as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, "Both experiments are queued; results appear below.")
-            return redirect("adapters:detail", adapter.pk)
+    if form.is_valid() and form.save(adapter, request.user):
+        messages.success(request, "Both experiments are queued; results appear below.")
+        return redirect("adapters:detail", adapter.pk)
     return render(request, PAGE, detail_context(adapter.pk, evaluate_form=form), status=422)

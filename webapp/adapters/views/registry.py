@@ -66,6 +66,6 @@ def detail_context(adapter_id: int, **forms: Any) -> dict[str, Any]:
         "promotion_when": present.moment(promotion.asked_at) if promotion else None,
         "promote_form": PromoteForm(initial={"to": next_stage}),
         "try_form": TryForm(),
-        "evaluate_form": EvaluateForm(),
+        "evaluate_form": EvaluateForm(adapter),
     }
     return context | forms
