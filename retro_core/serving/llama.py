@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from retro_core.serving.dtypes import best_dtype
 from retro_core.serving.kv import KvBuffer
+from retro_core.serving.linears import Linear, linear
 from retro_core.serving.spans import Block, LoraWeights, Span, attend, blocks_of, padded
 
 
@@ -45,7 +46,7 @@ class Layer:
 
     input_norm: Tensor
     post_norm: Tensor
-    linears: dict[str, Tensor]
+    linears: dict[str, Linear]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Llama:
         tensors = load_file(folder / "model.safetensors")
         weights = {name: t.to(self.device, self.dtype) for name, t in tensors.items()}
         self.embedding = weights["model.embed_tokens.weight"]
-        self.head = weights.get("lm_head.weight", self.embedding)
+        self.head = linear(weights.get("lm_head.weight", self.embedding))
         self.final_norm = weights["model.norm.weight"]
         self.layers = [_layer(weights, index) for index in range(self.shape.layers)]
         self.cos, self.sin = _rope_tables(self.shape, self.device)
@@ -110,7 +111,7 @@ class Llama:
     def logits(self, hidden: Tensor) -> Tensor:
         """Turn hidden states (T, hidden) into float32 logits (T, vocabulary)."""
         with torch.inference_mode():
-            return functional.linear(padded(hidden), self.head)[: len(hidden)].float()
+            return self.head(padded(hidden))[: len(hidden)].float()
 
     def _norm(self, hidden: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(hidden, weight.shape, weight, self.shape.norm_eps)
@@ -172,8 +173,8 @@ def read_shape(folder: Path) -> Shape:
 def _layer(weights: dict[str, Tensor], index: int) -> Layer:
     prefix = f"model.layers.{index}."
 
-    def fused(*names: str) -> Tensor:
-        return torch.cat([weights[f"{prefix}{name}.weight"] for name in names])
+    def fused(*names: str) -> Linear:
+        return linear(torch.cat([weights[f"{prefix}{name}.weight"] for name in names]))
 
     return Layer(
         input_norm=weights[f"{prefix}input_layernorm.weight"],
@@ -202,7 +203,7 @@ def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _linear(inputs: Tensor, layer: Layer, name: str, index: int, runs: Sequence[LoraRun]) -> Tensor:
-    out = functional.linear(inputs, layer.linears[name])
+    out = layer.linears[name](inputs)
     for run in runs:
         low_rank = run.lora.layers[index].get(name)
         if low_rank is not None:
