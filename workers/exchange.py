@@ -7,7 +7,7 @@ import socket
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from webapp.exchange.checking import BadRows
 from webapp.exchange.intake import Terms, check, take
 from webapp.exchange.leaving import READERS, counts
 from webapp.exchange.models import BAD_ROWS, LEASE, MAX_UNFINISHED_CLAIMS, PACKED, Transfer
-from webapp.exchange.reading import RowSource, row_sources
+from webapp.exchange.reading import Source, row_sources
 from webapp.exchange.requests import ExportRequest, ImportRequest
 from webapp.exchange.services import finish, import_path
 from webapp.exchange.tables import TABLES
@@ -177,14 +177,14 @@ def _import(transfer: Transfer, beat: Beat, work: Path) -> None:
     shutil.rmtree(transfer.folder / "upload", ignore_errors=True)
 
 
-def _sources(path: Path, request: ImportRequest, work: Path) -> list[RowSource]:
+def _sources(path: Path, request: ImportRequest, work: Path) -> Sequence[Source]:
     if request.kind == "auto":
         return row_sources(path, work / "unpacked")
     return official.row_sources(path, request, work)
 
 
 def _take(
-    transfer: Transfer, request: ImportRequest, sources: list[RowSource], bad: BadRows, beat: Beat
+    transfer: Transfer, request: ImportRequest, sources: Sequence[Source], bad: BadRows, beat: Beat
 ) -> Taken | None:
     def confirm(taken: Taken) -> bool:
         report = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retro_core.envs.hotpotqa.env import HotpotQaEnv
-from retro_core.envs.hotpotqa.official import official_tasks
+from retro_core.envs.hotpotqa.official import listed_tasks, official_tasks
 from retro_core.envs.hotpotqa.pages import pages_from_paragraphs
 from retro_core.envs.hotpotqa.questions import SPLITS, generate
 from retro_core.errors import InvalidInput
@@ -71,7 +71,7 @@ def test_questions_are_read_one_at_a_time(tmp_path: Path) -> None:
     tasks = official_tasks(path)
 
     assert next(tasks).id == "hotpotqa-5a"
-    with pytest.raises(InvalidInput, match="question 2"):
+    with pytest.raises(InvalidInput, match=r"hotpot_dev_distractor_v1\.json, row 2: .*question"):
         next(tasks)
 
 
@@ -79,8 +79,28 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     path.write_text(json.dumps(OFFICIAL) + "\nnonsense\n")
 
-    with pytest.raises(InvalidInput, match=r"some\.jsonl, line 2"):
+    with pytest.raises(InvalidInput, match=r"some\.jsonl, row 2: not JSON"):
         list(official_tasks(path))
+
+
+def test_bad_questions_are_listed_and_the_reading_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "hotpot_dev_distractor_v1.json"
+    path.write_text(json.dumps([{"_id": "x"}, OFFICIAL, 7]))
+
+    listed = list(listed_tasks(path))
+
+    assert [(one.number, one.task is None) for one in listed] == [(1, True), (2, False), (3, True)]
+    assert "'question'" in listed[0].problem
+
+
+def test_after_broken_json_nothing_more_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "hotpot_dev_distractor_v1.json"
+    path.write_text(f"[{json.dumps(OFFICIAL)}, {{broken, {json.dumps(OFFICIAL)}]")
+
+    good, bad = listed_tasks(path)
+
+    assert good.task is not None
+    assert (bad.number, bad.problem[:42]) == (2, "hotpot_dev_distractor_v1.json: broken JSON")
 
 
 @needs_hundred

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from retro_core.envs.listed import BadRecords
 from retro_core.envs.webshop.catalogue import Catalogue
 from retro_core.envs.webshop.env import WebShopEnv, open_catalogue
 from retro_core.envs.webshop.generator import (
@@ -17,7 +18,12 @@ from retro_core.envs.webshop.generator import (
     write_official_files,
 )
 from retro_core.envs.webshop.goals import price_limit
-from retro_core.envs.webshop.official import load_official, official_goals, official_tasks
+from retro_core.envs.webshop.official import (
+    catalogue_digest,
+    load_official,
+    official_goals,
+    official_tasks,
+)
 from retro_core.envs.webshop.products import parse_options, parse_prices
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
@@ -111,9 +117,25 @@ def test_official_goals_become_tasks_with_the_official_splits(folder: Path) -> N
     tasks = list(official_tasks(str(folder)))
 
     assert len(tasks) == 360
-    assert tasks[0].id == "webshop-0"
+    assert tasks[0].id == f"webshop-{catalogue_digest(str(folder))}-0"
     assert {task.split for task in tasks} == {"valid_unseen"}  # the first 500 goals
     assert shop_perfectly(tasks[0]) > 0
+
+
+def test_two_catalogues_share_no_task_id_and_equal_files_share_all(
+    folder: Path, tmp_path: Path
+) -> None:
+    for shop, name in (("unseen", "copy"), ("seen", "other")):
+        (tmp_path / name).mkdir()
+        write_official_files(shop, tmp_path / name)
+
+    here, copy, other = (
+        {task.id for task in official_tasks(str(place))}
+        for place in (folder, tmp_path / "copy", tmp_path / "other")
+    )
+
+    assert here == copy
+    assert not here & other
 
 
 def test_synthetic_goals_take_every_combination_of_options(tmp_path: Path) -> None:
@@ -170,6 +192,27 @@ def test_a_product_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match=products[2]["asin"]):
         load_official(str(tmp_path))
+
+
+def test_every_bad_product_and_instruction_is_named(tmp_path: Path) -> None:
+    write_official_files("unseen", tmp_path)
+    path = tmp_path / "items_shuffle.json"
+    products = json.loads(path.read_text())
+    path.write_text(json.dumps([*products, 7, {"asin": "B000000000"}]))
+    with pytest.raises(BadRecords) as broken_products:
+        load_official(str(tmp_path))
+    path.write_text(json.dumps(products))
+    people = tmp_path / "items_human_ins.json"
+    instructions = json.loads(people.read_text())
+    asin = next(iter(instructions))
+    people.write_text(json.dumps({"new": 3, **instructions, asin: [{"instruction": "a pot"}]}))
+
+    with pytest.raises(BadRecords) as broken_instructions:
+        official_goals(str(tmp_path))
+
+    assert [one.number for one in broken_products.value.records] == [361, 362]
+    assert [one.number for one in broken_instructions.value.records] == [1, 2]
+    assert asin in broken_instructions.value.records[1].problem
 
 
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Official files through the job: task sets with splits, streamed; repeats are harmless."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,26 @@ def test_hotpotqa_questions_become_a_task_set(tmp_path: Path) -> None:
     assert Task.objects.get(key="hotpotqa-5b").payload["answer"] == "Ash"
 
 
-def test_a_question_that_cannot_be_read_is_named_and_nothing_is_stored(tmp_path: Path) -> None:
+def test_every_question_that_cannot_be_read_is_named_and_nothing_is_stored(tmp_path: Path) -> None:
     path = tmp_path / "hotpot_dev_distractor_v1.json"
-    path.write_text(json.dumps([OFFICIAL, {"_id": "x"}]))
+    path.write_text(json.dumps([{"_id": "x"}, OFFICIAL, {"_id": "y"}]))
 
     transfer = imported(path, "hotpotqa")
 
-    assert transfer.status == "failed"
-    assert "question 2" in transfer.message
+    assert (transfer.status, transfer.bad_count) == ("refused", 2)
+    assert [row["row"] for row in transfer.report["bad"]] == [1, 3]
+    assert {row["file"] for row in transfer.report["bad"]} == {"hotpot_dev_distractor_v1.json"}
     assert not Task.objects.exists()
+
+
+def test_the_good_questions_are_taken_where_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "hotpot_dev_distractor_v1.json"
+    path.write_text(json.dumps([{"_id": "x"}, OFFICIAL]))
+
+    transfer = imported(path, "hotpotqa", skip_bad=True)
+
+    assert (transfer.status, transfer.bad_count) == ("done", 1)
+    assert [member.position for member in TaskSet.objects.get().members.all()] == [0]
 
 
 def test_alfworld_games_become_a_task_set_for_each_split(tmp_path: Path) -> None:
@@ -92,6 +104,57 @@ def test_a_shops_official_files_stay_where_its_tasks_find_them(tmp_path: Path) -
     assert task is not None
     observation, _ = WebShopEnv().reset(task.as_core())
     assert task.goal in observation
+
+
+def test_two_catalogues_have_tasks_of_their_own_and_the_same_files_again_are_known(
+    tmp_path: Path,
+) -> None:
+    for shop in ("seen", "unseen"):
+        (tmp_path / shop).mkdir()
+        write_official_files(shop, tmp_path / shop)
+        transfer = imported(zipped(tmp_path / shop, tmp_path / f"{shop}.zip"), "webshop")
+        assert transfer.status == "done", transfer.message
+    tasks = Task.objects.count()
+    shutil.copytree(tmp_path / "unseen", settings.IMPORT_DIR / "elsewhere")
+    request = ImportRequest(server_path="elsewhere", kind="webshop", task_set="unseen")
+
+    again = finished(services.ask_for_import(request, owner=None))
+
+    assert again.status == "done", again.message
+    assert again.report["known"]["tasks"] == 360
+    assert Task.objects.count() == tasks
+    members = [set(one.tasks.values_list("key", flat=True)) for one in TaskSet.objects.all()]
+    assert sum(map(len, members)) == len(set().union(*members))
+
+
+def test_tasks_that_were_stored_under_plain_numbers_keep_their_names(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    write_official_files("unseen", tmp_path / "shop")
+    path = zipped(tmp_path / "shop", tmp_path / "shop.zip")
+    imported(path, "webshop")
+    for task in Task.objects.all():
+        task.key = f"webshop-{task.key.rsplit('-', 1)[1]}"  # as they were named at first
+        task.save()
+
+    again = imported(path, "webshop")
+
+    assert (again.status, again.report["known"]["tasks"]) == ("done", 360)
+    assert Task.objects.filter(key="webshop-7").exists()
+
+
+def test_everything_that_is_wrong_with_a_shop_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    write_official_files("unseen", tmp_path / "shop")
+    products = tmp_path / "shop" / "items_shuffle.json"
+    products.write_text(json.dumps([*json.loads(products.read_text()), {"asin": "A"}, 7]))
+
+    transfer = imported(zipped(tmp_path / "shop", tmp_path / "shop.zip"), "webshop")
+
+    assert (transfer.status, transfer.bad_count) == ("refused", 2)
+    assert [(row["file"], row["row"]) for row in transfer.report["bad"]] == [
+        ("items_shuffle.json", 361),
+        ("items_shuffle.json", 362),
+    ]
 
 
 def test_a_folder_on_the_server_needs_no_upload(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from webapp.episodes.import_batch import Shelf
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import read_values
 from webapp.exchange.checking import BadRows, problem
-from webapp.exchange.reading import Found, RowSource
+from webapp.exchange.reading import Found, Source
 from webapp.exchange.taking.counts import Refuse, Taken
 from webapp.exchange.taking.experiments import take_experiment
 from webapp.exchange.taking.ratings import RatingShelf
@@ -32,7 +32,7 @@ class Terms:
     importer: User | None = None
 
 
-def check(sources: Iterable[RowSource], bad: BadRows, tell: Tell) -> int:
+def check(sources: Iterable[Source], bad: BadRows, tell: Tell) -> int:
     """Name every row that is bad by itself; return how many rows there are."""
     rows = 0
     for found in chain.from_iterable(source.rows() for source in sources):
@@ -46,7 +46,7 @@ def check(sources: Iterable[RowSource], bad: BadRows, tell: Tell) -> int:
 
 
 def take(
-    sources: Iterable[RowSource],
+    sources: Iterable[Source],
     terms: Terms,
     bad: BadRows,
     tell: Tell,

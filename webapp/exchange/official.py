@@ -4,66 +4,98 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
 
-from retro_core.envs.alfworld import official as alfworld
-from retro_core.envs.hotpotqa.official import official_tasks as hotpotqa_tasks
-from retro_core.envs.webshop.official import official_tasks as webshop_tasks
+from retro_core.envs.alfworld.official import listed_games
+from retro_core.envs.hotpotqa.official import listed_tasks
+from retro_core.envs.listed import BadRecords, Listed
+from retro_core.envs.webshop.official import catalogue_digest, official_tasks
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
 from webapp.exchange.columns import Row
-from webapp.exchange.reading import RowSource, unpack
+from webapp.exchange.reading import Found, unpack
 from webapp.exchange.requests import ImportRequest
 from webapp.exchange.tables import TABLES
-from webapp.exchange.writing import JsonlFile
+from webapp.tasks import models
 
-BATCH = 200
 LONGEST_NAME = 100
+ENDINGS = {".json", ".jsonl"}
 
 
-def row_sources(path: Path, request: ImportRequest, work: Path) -> list[RowSource]:
-    """Read an official file into rows beside it. Raises InvalidInput that names what is bad."""
-    target = work / "tasks.jsonl"
-    found = _tasks(path, request, work)
-    file = JsonlFile(target, TABLES["tasks"].columns)
-    try:
-        for rows in _rows(found, request.task_set or path.stem, path.name):
-            file.write(rows)
-    finally:
-        file.close()
-    return [RowSource(target, path.name, TABLES["tasks"])]
+@dataclass(frozen=True, slots=True)
+class OfficialSource:
+    """An official file or folder, read anew each time that its rows are asked for."""
+
+    path: Path
+    name: str
+    request: ImportRequest
+
+    def rows(self) -> Iterator[Found]:
+        """One row for each question, game or goal: of one task set for each split."""
+        sizes: Counter[str] = Counter()
+        title = (self.request.task_set or Path(self.name).stem)[:LONGEST_NAME]
+        for one in self._listed():
+            values: Row = {}
+            if one.task is not None:
+                name = f"{title} {one.task.split}"
+                values = _row(one.task, name, sizes[name], self.name)
+                sizes[name] += 1
+            yield Found(TABLES["tasks"], one.file, one.number, values, one.problem)
+
+    def _listed(self) -> Iterator[Listed]:
+        if self.request.kind == "hotpotqa":
+            return listed_tasks(self.path, self.request.split)
+        listed = listed_games(self.path) if self.request.kind == "alfworld" else _goals(self.path)
+        wanted = self.request.split
+        return (one for one in listed if one.task is None or wanted in ("", one.task.split))
 
 
-def _tasks(path: Path, request: ImportRequest, work: Path) -> Iterable[Task]:
+def row_sources(path: Path, request: ImportRequest, work: Path) -> list[OfficialSource]:
+    """What an official file holds. Raises InvalidInput where it is none."""
+    return [OfficialSource(_place(path, request, work), path.name, request)]
+
+
+def _place(path: Path, request: ImportRequest, work: Path) -> Path:
     match request.kind:
         case "hotpotqa":
-            return hotpotqa_tasks(_one_file(path, work, (".json", ".jsonl")), request.split)
+            return _one_file(path, work)
         case "alfworld":
-            found: Iterable[Task] = alfworld.load_tasks(_folder(path, work / "unpacked"))
+            return _folder(path, work / "unpacked")
         case _:
-            folder = _folder(path, _catalogue_folder(path))
-            found = webshop_tasks(str(_holding(folder, "items_shuffle*.json")))
-    return (task for task in found if request.split in ("", task.split))
+            return _holding(_folder(path, _catalogue_folder(path)), "items_shuffle*.json")
 
 
-def _rows(tasks: Iterable[Task], name: str, source: str) -> Iterator[list[Row]]:
-    """Rows of one task set for each split, some at a time."""
-    sizes: Counter[str] = Counter()
-    stream = iter(tasks)
-    while batch := list(islice(stream, BATCH)):
-        rows = []
-        for task in batch:
-            rows.append(_row(task, f"{name[:LONGEST_NAME]} {task.split}", sizes, source))
-        yield rows
+def _goals(folder: Path) -> Iterator[Listed]:
+    """The goals of a shop, or everything that is wrong with it: they are numbered through."""
+    name = folder.name
+    try:
+        for number, task in enumerate(_shop_tasks(folder), start=1):
+            yield Listed(name, number, task)
+    except BadRecords as error:
+        yield from error.records
 
 
-def _row(task: Task, task_set: str, sizes: Counter[str], source: str) -> Row:
-    position = sizes[task_set]
-    sizes[task_set] += 1
+def _shop_tasks(folder: Path) -> Iterator[Task]:
+    """The same files in another place are the same shop: its tasks stay as they were stored."""
+    place = _stored_place(f"webshop-{catalogue_digest(str(folder))}-0") or str(folder)
+    numbered = models.Task.objects.filter(environment="webshop", key__regex=r"^webshop-\d+$")
+    named_before = numbered.filter(payload__catalogue__folder=place).exists()
+    for number, task in enumerate(official_tasks(place)):
+        yield replace(task, id=f"webshop-{number}") if named_before else task
+
+
+def _stored_place(key: str) -> str:
+    """The folder of a stored task's catalogue, while it is there."""
+    stored = models.Task.objects.filter(environment="webshop", key=key)
+    place = stored.values_list("payload__catalogue__folder", flat=True).first()
+    return place if place and Path(place).is_dir() else ""
+
+
+def _row(task: Task, task_set: str, position: int, source: str) -> Row:
     return {
         "task_set": task_set,
         "task_set_split": task.split,
@@ -92,13 +124,13 @@ def _folder(path: Path, target: Path) -> Path:
     return target
 
 
-def _one_file(path: Path, work: Path, endings: tuple[str, ...]) -> Path:
+def _one_file(path: Path, work: Path) -> Path:
     if path.suffix.lower() != ".zip":
         return path
     inside = [p for p in sorted(_folder(path, work / "unpacked").rglob("*")) if p.is_file()]
-    found = [p for p in inside if p.suffix in endings]
+    found = [p for p in inside if p.suffix in ENDINGS]
     if len(found) != 1:
-        raise InvalidInput(f"The zip must hold one {' or '.join(endings)} file, not {len(found)}.")
+        raise InvalidInput(f"The zip must hold one .json or .jsonl file, not {len(found)}.")
     return found[0]
 
 

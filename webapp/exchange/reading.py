@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +31,12 @@ class Found:
     number: int
     values: dict[str, Any]  # unchecked
     error: str = ""
+
+
+class Source(Protocol):
+    """Rows that can be read more than once."""
+
+    def rows(self) -> Iterator[Found]: ...
 
 
 @dataclass(frozen=True, slots=True)

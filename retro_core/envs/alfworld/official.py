@@ -10,6 +10,7 @@ from retro_core.envs.alfworld.chores import TASK_TYPES
 from retro_core.envs.alfworld.env import ENVIRONMENT
 from retro_core.envs.alfworld.game import read_game
 from retro_core.envs.alfworld.layouts import SPLITS
+from retro_core.envs.listed import Listed, tasks_or_error
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
 
@@ -26,14 +27,24 @@ def load_tasks(folder: Path | str) -> Iterator[Task]:
     Movable receptacles and sliced objects are left out, as AlfWorld itself does. The split is the
     part of the path that names one, else "train". Raises InvalidInput naming the file that is bad.
     """
+    return tasks_or_error(listed_games(folder))
+
+
+def listed_games(folder: Path | str) -> Iterator[Listed]:
+    """The same, game by game: bad ones are listed with the reason, and the reading goes on."""
     root = Path(folder)
     paths = sorted(root.rglob(GAME_FILE))
     if not paths:
         raise InvalidInput(f"{root} holds no {GAME_FILE} at any depth.")
-    for path in paths:
-        task = _read_task(path, root)
+    for number, path in enumerate(paths, start=1):
+        name = path.relative_to(root).as_posix()
+        try:
+            task = _read_task(path, root)
+        except InvalidInput as error:
+            yield Listed(name, number, problem=str(error))
+            continue
         if task is not None:
-            yield task
+            yield Listed(name, number, task)
 
 
 def _read_task(path: Path, root: Path) -> Task | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from retro_core.envs.json_records import read_json_records
+from retro_core.envs.listed import Listed, tasks_or_error
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
 
@@ -16,32 +17,51 @@ def official_tasks(path: Path, split: str = "") -> Iterator[Task]:
     """Read `hotpot_train_v1.1.json`, `hotpot_dev_distractor_v1.json` or the same as JSON lines.
 
     Without a `split`, a file with "train" in its name gives "train", any other "valid_unseen".
-    Raises InvalidInput that names the question or line that cannot be read.
+    Raises BadRecords that name the question or line that cannot be read.
+    """
+    return tasks_or_error(listed_tasks(path, split))
+
+
+def listed_tasks(path: Path, split: str = "") -> Iterator[Listed]:
+    """The same, record by record: bad ones are listed with the reason, and the reading goes on.
+
+    What follows broken JSON in an array cannot be read any more.
     """
     chosen = split or ("train" if "train" in path.name else "valid_unseen")
-    for place, raw in _questions(path):
+    lines = path.suffix == ".jsonl"
+    for number, raw in _lines(path) if lines else _records(path):
+        if isinstance(raw, InvalidInput):
+            yield Listed(path.name, number, problem=str(raw))
+            continue
         try:
-            yield _task(raw, chosen)
+            task = _task(raw, chosen)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise InvalidInput(f"{path.name}, {place}: {error!r}.") from error
+            yield Listed(path.name, number, problem=f"no question of the official form: {error!r}")
+        else:
+            yield Listed(path.name, number, task)
 
 
-def _questions(path: Path) -> Iterator[tuple[str, Raw]]:
-    if path.suffix != ".jsonl":
+def _records(path: Path) -> Iterator[tuple[int, Raw | InvalidInput]]:
+    number = 0
+    try:
         for number, record in enumerate(read_json_records(path), start=1):
-            yield f"question {number}", record.value
-        return
-    with path.open(encoding="utf-8") as lines:
+            yield number, record.value
+    except InvalidInput as error:
+        yield number + 1, error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Raw | InvalidInput]]:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield f"line {number}", _parse_line(line, path, number)
+                yield number, _parsed(line)
 
 
-def _parse_line(line: str, path: Path, number: int) -> Raw:
+def _parsed(line: bytes) -> Raw | InvalidInput:
     try:
         question: Raw = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path.name}, line {number}: {error}.") from error
+    except ValueError as error:
+        return InvalidInput(f"not JSON: {error}")
     return question
 
 

@@ -1,5 +1,6 @@
 """The official WebShop files: products, attributes, human instructions and reviews of a folder."""
 
+import hashlib
 import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from retro_core.envs.json_records import JsonFile, read_json_records
+from retro_core.envs.listed import BadRecords, Listed
 from retro_core.envs.webshop.catalogue import Catalogue
 from retro_core.envs.webshop.goals import Goal, human_goals, in_official_order, synthetic_goals
 from retro_core.envs.webshop.products import Product, RawRecord, parse_product
@@ -34,9 +36,18 @@ class OfficialFiles:
         self._reviews = _KeyedRecords(folder / REVIEWS, key="asin")
 
     def scan(self) -> Iterator[Product]:
-        for record in read_json_records(self.products_path):
-            self._places.extend((record.start, record.size))
-            yield self._parse(record.value)
+        """Every product. Raises BadRecords at the end, with all that cannot be read."""
+        bad = []
+        for number, record in enumerate(read_json_records(self.products_path), start=1):
+            try:
+                product = self._parse(record.value)
+            except InvalidInput as error:
+                bad.append(Listed(self.products_path.name, number, problem=str(error)))
+            else:
+                self._places.extend((record.start, record.size))
+                yield product
+        if bad:
+            raise BadRecords(bad)
 
     def product(self, number: int) -> Product:
         start, size = self._places[2 * number], self._places[2 * number + 1]
@@ -46,12 +57,11 @@ class OfficialFiles:
         return self._attributes.get(asin)
 
     def _parse(self, raw: RawRecord) -> Product:
-        asin = str(raw.get("asin", ""))
+        asin = str(raw.get("asin", "")) if isinstance(raw, dict) else ""
         try:
             return parse_product(raw, self._attributes.get(asin), self._reviews.get(asin))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            name = self.products_path.name
-            raise InvalidInput(f"{name}: product {asin!r} cannot be read: {error!r}.") from error
+            raise InvalidInput(f"product {asin!r} cannot be read: {error!r}") from error
 
 
 class _KeyedRecords:
@@ -117,9 +127,32 @@ def official_goals(folder: str, products_file: str = "", *, human: bool = True) 
     catalogue, files = _load(folder, products_file)
     rng = catalogue.goal_rng()
     if human:
-        instructions = {r.key: r.value for r in read_json_records(files.instructions_path)}
+        instructions = _instructions(files.instructions_path)
         return in_official_order(human_goals(_instructed(catalogue, instructions), rng))
     return in_official_order(synthetic_goals(_described(catalogue, files), rng))
+
+
+def _instructions(path: Path) -> dict[str, Sequence[RawRecord]]:
+    """What people wrote, by product. Raises BadRecords with all that cannot be read."""
+    found, bad = {}, []
+    for number, record in enumerate(read_json_records(path), start=1):
+        if _are_instructions(record.value):
+            found[record.key] = record.value
+        else:
+            problem = f"the instructions of {record.key!r} lack text, attributes or options"
+            bad.append(Listed(path.name, number, problem=problem))
+    if bad:
+        raise BadRecords(bad)
+    return found
+
+
+def _are_instructions(value: object) -> bool:
+    wanted = {"instruction": str, "instruction_attributes": list, "instruction_options": list}
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get(name), kind)
+        for one in value
+        for name, kind in wanted.items()
+    )
 
 
 def _instructed(
@@ -140,17 +173,33 @@ def _described(
 
 
 def official_tasks(folder: str, products_file: str = "", *, human: bool = True) -> Iterator[Task]:
-    """The official goals as tasks, with the official splits (test, validation, train)."""
-    for number, goal in enumerate(official_goals(folder, products_file, human=human)):
+    """The official goals as tasks, with the official splits (test, validation, train).
+
+    Their ids hold a digest of the files: goal 7 of another catalogue is another task.
+    """
+    goals = official_goals(folder, products_file, human=human)
+    digest = catalogue_digest(folder, products_file, human=human)
+    for number, goal in enumerate(goals):
         catalogue = {"folder": folder, "products_file": products_file}
         yield Task(
-            id=f"webshop-{number}",
+            id=f"webshop-{digest}-{number}",
             environment="webshop",
             goal=goal.instruction,
             split=_official_split(number),
             task_type=goal.category,
             payload={"catalogue": catalogue, "goal": goal.to_json()},
         )
+
+
+def catalogue_digest(folder: str, products_file: str = "", *, human: bool = True) -> str:
+    """Ten hexadecimal digits that tell the files of one catalogue from those of another."""
+    products = _products_path(Path(folder), products_file)
+    paths = [products, _attributes_path(products)]
+    whole = hashlib.sha256()
+    for path in [*paths, Path(folder) / INSTRUCTIONS] if human else paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:10]
 
 
 def _official_split(number: int) -> str:
