@@ -16,7 +16,9 @@ class Protocol:
     """One form of the measurement. Counts of tasks, trials, reflections and updates.
 
     The actor acts at temperature 0, as in Reflexion, so that a retry differs by its reflection
-    alone; `luck_temperature` is that of the control that only tries again.
+    alone; `luck_temperature` is that of the control that only tries again. Reflections are
+    collected in `train_split`: rooms that the actor was not tuned on, or it would fail too rarely,
+    and that are not among those of `unseen_split`.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Protocol:
     trials: int = 5
     steps: int = 30
     seed: int = 0
+    train_split: str = "valid_seen"
+    unseen_split: str = "valid_unseen"
     train_seed: int = 101
     unseen_seed: int = 202
     luck_temperature: float = 0.5
@@ -42,39 +46,39 @@ class Protocol:
         return f"learn {self.name}: {part}"
 
 
+_SMALL = Protocol(
+    name="small",
+    train_tasks=48,
+    unseen_tasks=24,
+    samples=2,
+    luck_trials=3,
+    sft_epochs=4.0,
+    reward_epochs=1.0,
+    policy_updates=3,
+    policy_batch=4,
+    best_of_n=3,
+)
 PROTOCOLS: Mapping[str, Protocol] = {
-    "small": Protocol(
-        name="small",
-        train_tasks=40,
-        unseen_tasks=24,
-        samples=2,
-        luck_trials=3,
-        sft_epochs=2.0,
-        reward_epochs=1.0,
-        policy_updates=3,
-        policy_batch=4,
-        best_of_n=3,
-    ),
-    "full": Protocol(
+    "small": _SMALL,
+    "full": replace(
+        _SMALL,
         name="full",
         train_tasks=150,
         unseen_tasks=60,
         samples=4,
         luck_trials=5,
-        sft_epochs=2.0,
         reward_epochs=2.0,
         policy_updates=40,
         policy_batch=8,
         best_of_n=4,
     ),
-    "tiny": Protocol(
+    "tiny": replace(
+        _SMALL,
         name="tiny",
         train_tasks=8,
         unseen_tasks=3,
         samples=1,
-        luck_trials=3,
         sft_epochs=1.0,
-        reward_epochs=1.0,
         policy_updates=1,
         policy_batch=2,
         best_of_n=2,

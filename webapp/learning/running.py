@@ -42,7 +42,9 @@ class Measured:
 
 def run(protocol: Protocol, say: Say) -> Measured:
     """Collect, train and evaluate. Raises InvalidInput with the reason where a part fails."""
-    unseen = generated_set(WORLD, "valid_unseen", protocol.unseen_tasks, protocol.unseen_seed)
+    unseen = generated_set(
+        WORLD, protocol.unseen_split, protocol.unseen_tasks, protocol.unseen_seed
+    )
     collected = _collect(protocol, say)
     arms = {
         name: _play(protocol.title(name), unseen, config)
@@ -66,7 +68,7 @@ def run(protocol: Protocol, say: Say) -> Measured:
 
 
 def _collect(protocol: Protocol, say: Say) -> list[Experiment]:
-    train = generated_set(WORLD, "train", protocol.train_tasks, protocol.train_seed)
+    train = generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
     luck = _play(protocol.title("luck"), train, parts.luck(protocol, protocol.luck_trials))
     samples = [
         _play(protocol.title(f"sample {number}"), train, parts.collecting(protocol, number))
@@ -79,7 +81,11 @@ def _collect(protocol: Protocol, say: Say) -> list[Experiment]:
         return samples
     name = protocol.title("tasks with hindsight")
     held = TaskSet.objects.filter(name=name).first() or save_task_set(
-        name, WORLD, "train", [task.as_core() for task in solvable], source="solved after a failure"
+        name,
+        WORLD,
+        protocol.train_split,
+        [task.as_core() for task in solvable],
+        source="solved after a failure",
     )
     hindsight = _play(protocol.title("hindsight"), held, parts.hindsight(protocol))
     _wait([hindsight], say)
