@@ -1,20 +1,4 @@
 // Learning curves: drawn in the theme's colours; toggles show and hide parts; a point opens its episodes.
-const probe = document.createElement("i");
-probe.hidden = true;
-document.body.append(probe);
-
-function tokenColour(value) {
-  if (typeof value !== "string" || !value.startsWith("var(")) return value;
-  probe.style.color = value;
-  return getComputedStyle(probe).color;
-}
-
-function coloured(value) {
-  if (Array.isArray(value)) return value.map(coloured);
-  if (value === null || typeof value !== "object") return tokenColour(value);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, coloured(inner)]));
-}
-
 // What the boxes say outlives a redraw, so that a live page keeps its choice.
 const chosen = {};
 

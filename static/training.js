@@ -1,21 +1,5 @@
 // Training pages: draws curves in the theme's colours and adds new points while a run is live.
 const POLL_MS = 3000;
-const probe = document.createElement("i");
-probe.hidden = true;
-document.body.append(probe);
-
-function tokenColour(value) {
-  if (typeof value !== "string" || !value.startsWith("var(")) return value;
-  probe.style.color = value;
-  return getComputedStyle(probe).color;
-}
-
-function coloured(value) {
-  if (Array.isArray(value)) return value.map(coloured);
-  if (value === null || typeof value !== "object") return tokenColour(value);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, coloured(inner)]));
-}
-
 let figures = {};
 
 function readFigures() {

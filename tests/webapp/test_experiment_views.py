@@ -3,19 +3,17 @@
 import csv
 import io
 import json
-from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from retro_core.types import Task
-from tests.webapp.played import CONFIG, client_of, new_experiment, play, played_experiment
-from webapp.experiments.models import Experiment, ExperimentTask
-from webapp.experiments.services import create_experiment
-from webapp.tasks.services import save_task_set
+from tests.webapp.played import client_of, new_experiment, played_experiment
+from webapp.annotation.models import Comment
+from webapp.experiments.models import Experiment
 
 pytestmark = pytest.mark.django_db
 LIST = "/experiments/"
@@ -147,6 +145,18 @@ def test_the_page_is_read_in_a_bounded_number_of_queries(
         viewer.get(f"{LIST}{experiment.pk}/")
 
 
+def test_the_page_leads_to_its_discussion_and_says_how_much_was_said(viewer: Client) -> None:
+    experiment = played_experiment()
+    author = User.objects.create_user("author")
+    for words in ("First.", "Second."):
+        Comment.objects.create(experiment=experiment, author=author, text=words)
+
+    page = text(viewer.get(f"{LIST}{experiment.pk}/"))
+
+    link = f'href="/annotation/discussions/experiment/{experiment.pk}/"'
+    assert f'{link}>Discussion <span class="muted tabular">2</span></a>' in page
+
+
 @pytest.mark.parametrize("part", ["live", "curve", "matrix", "reflections"])
 def test_each_part_of_the_page_comes_alone(viewer: Client, part: str) -> None:
     experiment = played_experiment()
@@ -155,161 +165,6 @@ def test_each_part_of_the_page_comes_alone(viewer: Client, part: str) -> None:
 
     assert f'id="{part}"' in found
     assert "<html" not in found
-
-
-def test_the_matrix_can_begin_with_the_tasks_solved_first(viewer: Client) -> None:
-    experiment = new_experiment()
-    row = experiment.experiment_tasks.select_related("task").get(task__key="doors-2")
-    play(row, [1.0])
-
-    page = text(viewer.get(f"{LIST}{experiment.pk}/", {"order": "solved"}))
-
-    assert page.index("Leave by door 2.") < page.index("Leave by door 0.")
-
-
-def live_experiment() -> Experiment:
-    experiment = new_experiment()
-    Experiment.objects.update(status=Experiment.Status.RUNNING)
-    ExperimentTask.objects.filter(position=0).update(
-        live_trial=1,
-        live_step=3,
-        live_action="open blue",
-        lease_expires_at=timezone.now() + timedelta(minutes=1),
-    )
-    return experiment
-
-
-def test_a_running_experiment_polls_and_shows_what_is_played(viewer: Client) -> None:
-    experiment = live_experiment()
-
-    page = text(viewer.get(f"{LIST}{experiment.pk}/"))
-
-    assert 'hx-trigger="every 2s"' in page
-    assert "open blue" in page
-    assert "trial 1, step 3" in page
-    assert 'class="cell playing"' in page
-
-
-def test_a_poll_without_news_has_no_body(viewer: Client) -> None:
-    experiment = live_experiment()
-    path = f"{LIST}{experiment.pk}/"
-    cursor = viewer.get(path).context["cursor"]
-
-    quiet = partial(viewer, f"{path}?cursor={cursor}", "tick")
-    ExperimentTask.objects.filter(position=0).update(live_step=4)
-    moved = partial(viewer, f"{path}?cursor={cursor}", "tick")
-
-    assert (quiet.status_code, quiet.content) == (204, b"")
-    assert "step 4" in text(moved)
-    assert 'id="facts"' not in text(moved)
-    assert "HX-Trigger-After-Settle" not in moved.headers
-
-
-def test_a_poll_after_a_new_episode_wakes_the_curve_and_brings_its_square(viewer: Client) -> None:
-    experiment = live_experiment()
-    path = f"{LIST}{experiment.pk}/"
-    cursor = viewer.get(path).context["cursor"]
-    row = experiment.experiment_tasks.select_related("task").get(position=0)
-    play(row, [1.0])
-    episode = experiment.episodes.get()
-
-    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
-
-    events = json.loads(response["HX-Trigger-After-Settle"])
-    square = [row.task_id, 1, "solved", "Trial 1: solved, return 1.00", f"/episodes/{episode.pk}/"]
-    assert events == {"episodes-recorded": "", "cells-changed": {"cells": [square]}}
-    assert 'id="facts"' in text(response)
-
-
-def test_a_poll_with_all_the_news_there_can_be_stays_below_two_kib(viewer: Client) -> None:
-    tasks = [Task(f"long-{n}", "doors", "Leave & take " * 20) for n in range(12)]
-    task_set = save_task_set("many", "doors", "train", tasks, source="by hand")
-    experiment = create_experiment(name="many", task_set=task_set, config=CONFIG, owner=None)
-    Experiment.objects.update(status=Experiment.Status.RUNNING)
-    path = f"{LIST}{experiment.pk}/"
-    cursor = viewer.get(path).context["cursor"]
-    for row in experiment.experiment_tasks.select_related("task")[:6]:
-        play(row, [1.0])
-    playing = experiment.experiment_tasks.filter(position__gte=6)
-    playing.update(live_trial=1, live_step=12, live_action="open <the> door " * 12)
-
-    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
-
-    events = response["HX-Trigger-After-Settle"]
-    assert len(json.loads(events)["cells-changed"]["cells"]) == 10
-    assert len(response.content) <= 2048
-    assert len(response.content) + len(events) <= 3072
-
-
-def test_a_poll_after_a_change_of_state_brings_the_buttons_too(viewer: Client) -> None:
-    experiment = live_experiment()
-    path = f"{LIST}{experiment.pk}/"
-    cursor = viewer.get(path).context["cursor"]
-    Experiment.objects.update(status=Experiment.Status.PAUSED, status_message="Out of money.")
-
-    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
-
-    assert response["HX-Retarget"] == "#live"
-    assert "Out of money." in text(response)
-    assert "every 2s" not in text(response)
-
-
-@pytest.mark.parametrize(
-    "cursor", ["", "x", "running-a-b-c-d", "running-1-2-3", "-----", "9" * 5000]
-)
-def test_a_poll_with_a_cursor_that_no_page_was_given_gets_everything(
-    viewer: Client, cursor: str
-) -> None:
-    path = f"{LIST}{live_experiment().pk}/"
-
-    response = partial(viewer, f"{path}?cursor={cursor}", "tick")
-
-    assert (response.status_code, response["HX-Retarget"]) == (200, "#live")
-
-
-def test_polling_stops_when_the_experiment_ended(viewer: Client) -> None:
-    experiment = played_experiment()
-
-    assert "every 2s" not in text(partial(viewer, f"{LIST}{experiment.pk}/?cursor=x", "tick"))
-
-
-def test_starting_queues_a_draft(researcher: Client) -> None:
-    experiment = new_experiment()
-
-    response = researcher.post(f"{LIST}{experiment.pk}/do/start/")
-
-    experiment.refresh_from_db()
-    assert response["Location"] == f"{LIST}{experiment.pk}/"
-    assert experiment.status == "queued"
-
-
-@pytest.mark.parametrize(
-    ("before", "action", "after"),
-    [
-        ("running", "pause", "paused"),
-        ("paused", "resume", "queued"),
-        ("running", "cancel", "cancelled"),
-        ("finished", "start", "finished"),
-    ],
-)
-def test_an_action_applies_only_in_its_states(
-    researcher: Client, before: str, action: str, after: str
-) -> None:
-    experiment = new_experiment()
-    Experiment.objects.update(status=before)
-
-    researcher.post(f"{LIST}{experiment.pk}/do/{action}/")
-
-    experiment.refresh_from_db()
-    assert experiment.status == after
-
-
-def test_an_action_that_does_not_apply_says_so(researcher: Client) -> None:
-    experiment = played_experiment()
-
-    page = researcher.post(f"{LIST}{experiment.pk}/do/start/", follow=True)
-
-    assert "start does not apply while it is finished" in text(page)
 
 
 def test_a_viewer_may_not_start_and_sees_no_button(viewer: Client) -> None:

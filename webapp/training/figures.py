@@ -69,7 +69,8 @@ def overlaid_figure(runs: Sequence[TrainingRun], split: str, name: str) -> Figur
         colour = f"var(--series-{number % COLOURS + 1})"
         traces.append(trace | {"mode": "lines", "line": {"color": colour, "width": 1.25}})
     drawn = figure(name, traces)
-    drawn["layout"]["hovermode"] = "closest"
+    drawn["layout"] |= {"hovermode": "closest", "showlegend": 1 < len(runs) <= COLOURS}
+    drawn["layout"]["legend"] = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     return drawn
 
 
@@ -100,8 +101,9 @@ def figure(name: str, traces: list[dict[str, Any]]) -> Figure:
         "showlegend": False,
         "hovermode": "x unified",
         "hoverlabel": {"bgcolor": "var(--surface)", "font": {"color": "var(--ink)", "size": 12}},
-        "xaxis": axis | {"title": {"text": "Step", "standoff": 6}, "showgrid": False},
-        "yaxis": axis | {"tickformat": ".3~g"},
+        "xaxis": axis
+        | {"title": {"text": "step", "standoff": 6, "font": {"size": 11}}, "showgrid": False},
+        "yaxis": axis | {"tickformat": _tick_format(traces)},
     }
     return {"data": traces, "layout": layout}
 
@@ -126,7 +128,7 @@ def _trace(
     return {
         "name": label,
         "x": [step for step, _ in rows],
-        "y": [round(value, 6) for _, value in rows],
+        "y": [_short(value) for _, value in rows],
         "mode": "lines+markers" if len(rows) < 30 else "lines",
         "line": {
             "color": f"var(--series-{SERIES[split]})",
@@ -135,6 +137,19 @@ def _trace(
         },
         "marker": {"size": 4},
     }
+
+
+def _short(value: float) -> float:
+    """Five digits that count: a learning rate is as small as a loss is large."""
+    return float(f"{value:.5g}")
+
+
+def _tick_format(traces: Iterable[Mapping[str, Any]]) -> str:
+    """Ticks that fit beside the axis: 80k, 2e-6, 0.25."""
+    largest = max((abs(value) for trace in traces for value in trace["y"]), default=0.0)
+    if largest >= 10_000:
+        return "~s"
+    return "~e" if 0 < largest < 0.001 else ".3~g"
 
 
 def _thinned(rows: list[tuple[int, float]]) -> list[tuple[int, float]]:

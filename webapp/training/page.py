@@ -72,6 +72,15 @@ def run_row(run: TrainingRun) -> RunRow:
     )
 
 
+def mark(run: TrainingRun) -> str:
+    """The stylesheet's word for the dot of a stage in its chain."""
+    if run.status == Status.WAITING:
+        return "waiting"
+    if run.is_moving:
+        return "moving"
+    return "solved" if run.status == Status.DONE else "failed"
+
+
 def progress_words(run: TrainingRun) -> str:
     """`12 of 30`, or the step alone."""
     total = f" of {present.count(run.steps_total)}" if run.steps_total else ""

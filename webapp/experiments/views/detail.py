@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -27,6 +28,7 @@ PARTS = ("tick", "live", "curve", "matrix", "reflections")
 @permission_required("experiments.view_experiment", raise_exception=True)
 def experiment_detail(request: HtmxHttpRequest, experiment_id: int) -> HttpResponse:
     rows = Experiment.objects.select_related("owner", "task_set")
+    rows = rows.annotate(comments_count=Count("comments"))
     experiment = get_object_or_404(rows, pk=experiment_id)
     part = asked_partial(request, PARTS)
     context: dict[str, Any] = {"current_section": "experiments", "experiment": experiment}

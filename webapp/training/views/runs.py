@@ -18,7 +18,7 @@ from webapp.training.figures import (
     points_of,
     run_figures,
 )
-from webapp.training.models import Pipeline, TrainingRun
+from webapp.training.models import DrawnCurve, Pipeline, TrainingRun
 from webapp.training.services import runs as services
 from webapp.training.services.specs import changes, flattened
 
@@ -123,13 +123,15 @@ def run_curves(request: HttpRequest) -> HttpResponse:
     runs = [found[pk] for pk in dict.fromkeys(asked) if pk in found]
     curves = curve_names(runs[0].pk) if runs else []
     wanted = request.GET.get("curve", "")
-    split, name = next((c for c in curves if " ".join(c) == wanted), (curves or [("", "")])[0])
+    first = ("train", "loss") if ("train", "loss") in curves else (curves or [("", "")])[0]
+    split, name = next((curve for curve in curves if " ".join(curve) == wanted), first)
     choices = TrainingRun.objects.undeleted().order_by("-pk").values_list("pk", "name")[:200]
     context: dict[str, Any] = {
         "current_section": "training",
         "choices": choices,
         "asked": {run.pk for run in runs},
         "most": MOST_RUNS,
+        "points": DrawnCurve.COARSE,
         "curves": [" ".join(curve) for curve in curves],
         "curve": f"{split} {name}",
     }
@@ -147,7 +149,10 @@ def pipeline_detail(request: HtmxHttpRequest, pipeline_id: int) -> HttpResponse:
         "current_section": "training",
         "pipeline": pipeline,
         "created": present.moment(pipeline.created_at),
-        "stages": [{"row": words.run_row(run), "facts": words.facts(run)} for run in runs],
+        "stages": [
+            {"row": words.run_row(run), "facts": words.facts(run), "mark": words.mark(run)}
+            for run in runs
+        ],
         "moving": any(run.is_moving for run in runs),
     }
     return render_page(request, "training/pipeline.html", context, partials=["stages"])
