@@ -1,8 +1,8 @@
-"""Measures the cpu-small preset on the embedded model, and its overhead over the bare libraries.
+"""Measures the cpu-small preset on the embedded model: seconds, memory and rewards of each stage.
 
-`python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--tokens 128] [--overhead]`
-Times are seconds of a step on the clock and on the CPU; they mean little on a busy machine, the
-ratio of the overhead is taken on the CPU within one run.
+`python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--tokens 128]`
+Seconds of a step are of the clock and of the CPU, and mean little on a busy machine. The peak of
+memory is that of the process: name one stage at a time to have its own.
 """
 
 import argparse
@@ -16,37 +16,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from transformers import TrainerCallback
-
-from retro_core.training.examples import Example, encode_rows
-from retro_core.training.hf_trainer import MonitorCallback
-from retro_core.training.models import load_policy, load_tokenizer
 from retro_core.training.monitor import Monitor
 from retro_core.training.presets import PRESETS
 from retro_core.training.rewards import RewardRequest
 from retro_core.training.run import claimed, run_training
-from retro_core.training.sft import example_trainer
 from retro_core.training.snapshot import Snapshot, write_snapshot
 from retro_core.training.spec import TrainingSpec
 from retro_core.types import RatedReflection
 
 PLACES = ("drawer 1", "shelf 2", "desk 1", "bed 1", "safe 1", "sidetable 2", "cabinet 3")
 THINGS = ("mug", "lamp", "book", "key", "plate", "apple", "pencil")
-
-
-class StepClock(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """CPU seconds of every step after the first."""
-
-    def __init__(self) -> None:
-        self.marks: list[float] = []
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Take the time."""
-        self.marks.append(time.process_time())
-
-    def step_seconds(self) -> float:
-        """The median step."""
-        return median(b - a for a, b in zip(self.marks, self.marks[1:], strict=False))
 
 
 class StepMonitor(Monitor):
@@ -100,33 +79,6 @@ def measure_stage(spec: TrainingSpec, out: Path) -> dict[str, Any]:
     }
 
 
-def measure_overhead(spec: TrainingSpec, out: Path, steps: int) -> dict[str, float]:
-    """CPU seconds of a step with and without the project's callback, turn by turn."""
-    tokenizer = load_tokenizer(Path(spec.base_model.folder))
-    examples = encode_rows(failures(16), tokenizer, spec.tokens)
-    times: dict[str, list[float]] = {"bare": [], "own": []}
-    for turn in range(2):
-        for name in ("bare", "own") if turn == 0 else ("own", "bare"):
-            callbacks = [MonitorCallback(Monitor(out))] if name == "own" else []
-            times[name].append(_trl_step(spec, out / f"{name}-{turn}", examples, callbacks, steps))
-    bare, own = min(times["bare"]), min(times["own"])
-    return {"bare": round(bare, 2), "own": round(own, 2), "ratio": round(own / bare, 3)}
-
-
-def _trl_step(
-    spec: TrainingSpec, out: Path, examples: Sequence[Example], callbacks: list[Any], steps: int
-) -> float:
-    out.mkdir(parents=True)
-    spec = replace(spec, optimisation=replace(spec.optimisation, max_steps=steps + 1))
-    tokenizer = load_tokenizer(Path(spec.base_model.folder))
-    trainer = example_trainer(load_policy(spec, ""), tokenizer, examples, [], spec=spec, out=out)
-    clock = StepClock()
-    for callback in [*callbacks, clock]:
-        trainer.add_callback(callback)
-    trainer.train()
-    return clock.step_seconds()
-
-
 def main() -> None:
     """Print one JSON line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -136,7 +88,6 @@ def main() -> None:
     parser.add_argument(
         "--tokens", type=int, default=0, help="shorter prompts; what the project adds weighs more"
     )
-    parser.add_argument("--overhead", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         world = Path(name)
@@ -148,11 +99,6 @@ def main() -> None:
             if stage != "reward_model":
                 samples = (world / stage / "samples.jsonl").read_text().splitlines()[-2:]
                 print("\n".join(samples), flush=True)
-        if arguments.overhead:
-            spec = _filled(PRESETS["cpu-small"]["sft"], world, arguments)
-            print(
-                json.dumps({"sft overhead": measure_overhead(spec, world / "o", arguments.steps)})
-            )
 
 
 def _filled(spec: TrainingSpec, world: Path, asked: argparse.Namespace) -> TrainingSpec:
