@@ -6,7 +6,7 @@ from django.test import Client
 from tests.webapp.annotated import HUGE, person, queue_of, reflections, signed_in, text
 from webapp.annotation.models import Comment
 from webapp.annotation.services import comments
-from webapp.episodes.models import Reflection
+from webapp.episodes.models import Reflection, Step
 from webapp.notifications.models import Notification
 from webapp.notifications.services import unread_count
 
@@ -72,22 +72,29 @@ def test_steps_and_experiments_have_a_discussion_page(kind: str, reflection: Ref
     added = ann.post(f"{page}add/", {"text": "<i>Why</i> red, @lea?"})
     person("lea", "researcher")
 
-    assert added["Location"] == page
+    assert added["Location"] == comments.address_of(target)
     assert "&lt;i&gt;Why&lt;/i&gt; red" in text(ann.get(page))
     assert comments.of(target).count() == 1
 
 
-def test_the_steps_of_an_episode_have_their_discussions_by_one_query(
-    reflection: Reflection, django_assert_num_queries: object
+def test_a_comment_on_a_step_leads_to_the_steps_place_wherever_it_is_told(
+    reflection: Reflection,
 ) -> None:
-    first, second = reflection.episode.steps.all()
-    comments.add(first, person("ann"), "Here.")
+    episode = reflection.episode
+    step = Step.objects.create(episode=episode, index=60, action="look", observation="A wall.")
+    ann, bob = signed_in(person("ann")), signed_in(person("bob"))
+    place = f"/episodes/{episode.pk}/?from=50#step-61"
 
-    with django_assert_num_queries(1):  # type: ignore[operator]
-        found = comments.by_step([first.pk, second.pk])
+    added = ann.post(f"/annotation/discussions/step/{step.pk}/add/", {"text": "Why, @bob?"})
+    opened = bob.post(f"/notifications/{Notification.objects.get().pk}/open/")
 
-    assert [comment.text for comment in found[first.pk]] == ["Here."]
-    assert second.pk not in found
+    assert (added["Location"], opened["Location"]) == (place, place)
+    assert f'href="{place}"' in text(bob.get(f"/annotation/discussions/step/{step.pk}/"))
+    assert f'href="{place}"' in text(bob.get(f"/episodes/{episode.pk}/steps/61/"))
+    assert f'href="{place}"' in text(bob.get("/search/?q=why&scope=comments"))
+    assert 'href="?from=50#step-61" title="Link to this step"' in text(
+        bob.get(f"/episodes/{episode.pk}/?from=50")
+    )
 
 
 def test_the_list_opens_where_it_happened_and_counts_what_is_unread(

@@ -1,17 +1,24 @@
 """What the annotation page shows of an item: the failed episode, the next one, the answers."""
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
+from retro_core import alignment
 from webapp import present
 from webapp.annotation.models import QueueItem, Response
 from webapp.annotation.models.responses import REASONS
 from webapp.episodes.models import Episode, Step
-from webapp.episodes.timeline import StepRow, both_ends, short_rows, truncation_words
+from webapp.episodes.timeline import (
+    StepRow,
+    both_ends,
+    rows_with_moves,
+    short_rows,
+    truncation_words,
+)
 from webapp.tasks.models import Task
 
 GOAL_SHOWN = 1500
+STEPS_ALIGNED = 200  # aligning costs the product of both lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class Condensed:
 class Aligned:
     """A step of the failed episode beside the step of the next one that stands for it."""
 
-    kind: str
+    kind: alignment.PairKind
     before: StepRow | None
     after: StepRow | None
 
@@ -90,22 +97,22 @@ def outcome(item: QueueItem) -> Outcome | None:
         episode=after,
         episode_return=present.decimal(after.episode_return),
         truncation=truncation_words(after),
-        steps=aligned(_steps(before), _steps(after)),
+        steps=aligned(before, after),
     )
 
 
-def aligned(before: list[StepRow], after: list[StepRow]) -> list[Aligned]:
-    """Equal actions beside each other; what was changed, left out or added between them."""
-    match = SequenceMatcher(
-        None, [row.action for row in before], [row.action for row in after], autojunk=False
-    )
-    rows = []
-    for kind, low, high, other_low, other_high in match.get_opcodes():
-        for place in range(max(high - low, other_high - other_low)):
-            old = before[low + place] if low + place < high else None
-            new = after[other_low + place] if other_low + place < other_high else None
-            rows.append(Aligned("same" if kind == "equal" else "changed", old, new))
-    return rows
+def aligned(before: Episode, after: Episode) -> list[Aligned]:
+    """The first steps of both, like beside like."""
+    old, new = rows_with_moves(before, STEPS_ALIGNED), rows_with_moves(after, STEPS_ALIGNED)
+    pairs = alignment.aligned([move for _, move in old], [move for _, move in new])
+    return [
+        Aligned(
+            kind=pair.kind,
+            before=None if pair.before is None else old[pair.before][0],
+            after=None if pair.after is None else new[pair.after][0],
+        )
+        for pair in pairs
+    ]
 
 
 def gold_answer(task: Task) -> str:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from webapp import present
 from webapp.annotation.models import Comment
 from webapp.episodes.models import Episode, Reflection, Step
+from webapp.episodes.timeline import step_address
 from webapp.search.excerpts import excerpt, marked
 from webapp.search.scopes import COMMENTS, REFLECTIONS, Scope
 
@@ -60,7 +61,7 @@ def _step(step: Step, pattern: re.Pattern[str]) -> Found:
     if len(lines) == 1 and observation:
         lines.append(("observation", excerpt(observation, pattern)))
     number = step.index + 1
-    address = f"{_episode_address(step.episode)}#step-{number}"
+    address = _episode_address(step.episode) + step_address(step.index)
     return _found(step.episode, address, f"step {number}", lines)
 
 
@@ -94,7 +95,7 @@ def _comment(row: Comment, pattern: re.Pattern[str]) -> Found:
     place = f"comment by {row.author.get_username()}"
     if row.step:
         number = row.step.index + 1
-        address = f"{_episode_address(row.step.episode)}#step-{number}"
+        address = _episode_address(row.step.episode) + step_address(row.step.index)
         return _found(row.step.episode, address, f"{place} on step {number}", lines)
     if row.reflection:
         address = reverse("annotation:history", args=[row.reflection_id])

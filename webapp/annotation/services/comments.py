@@ -1,8 +1,6 @@
 """Discussions of reflections, steps and experiments; who is mentioned is told."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -11,6 +9,7 @@ from django.urls import reverse
 
 from webapp.annotation.models import Comment
 from webapp.episodes.models import Reflection, Step
+from webapp.episodes.timeline import step_address
 from webapp.experiments.models import Experiment
 from webapp.notifications.services import notify
 
@@ -58,24 +57,17 @@ def of(target: Target) -> "QuerySet[Comment]":
     return Comment.objects.filter(**{kind_of(target): target.pk}).select_related("author")
 
 
-def by_step(step_ids: Iterable[int]) -> dict[int, list[Comment]]:
-    """The discussions of several steps by one query, for the page of an episode."""
-    found: dict[int, list[Comment]] = defaultdict(list)
-    for comment in Comment.objects.filter(step__in=list(step_ids)).select_related("author"):
-        if comment.step_id is not None:
-            found[comment.step_id].append(comment)
-    return dict(found)
-
-
 def kind_of(target: Target) -> str:
     """The name of the thing in addresses and columns."""
     return next(kind for kind, model in TARGETS.items() if isinstance(target, model))
 
 
 def address_of(target: Target) -> str:
-    """The page on which the discussion stands."""
+    """The page on which the discussion stands; of a step, its very place in the episode."""
     if isinstance(target, Reflection):
         return reverse("annotation:history", args=[target.pk])
+    if isinstance(target, Step):
+        return reverse("episodes:detail", args=[target.episode_id]) + step_address(target.index)
     return reverse("annotation:discussion", args=[kind_of(target), target.pk])
 
 

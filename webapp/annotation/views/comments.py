@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.annotation.services import comments
 from webapp.annotation.views.access import hides_answers, person_of
 from webapp.episodes.models import Reflection
+from webapp.experiments.models import Experiment
 from webapp.render import HtmxHttpRequest, render_page
 
 PLACES = {
@@ -39,7 +40,7 @@ def discussion(request: HtmxHttpRequest, kind: str, target_id: int) -> HttpRespo
     context = {
         "current_section": "experiments",
         "title": comments.place_of(target),
-        "back": _thing(kind, target),
+        "back": _thing(target),
         "kind": kind,
         "target": target,
         "comments": comments.of(target),
@@ -72,11 +73,10 @@ def _target_or_404(kind: str, target_id: int) -> comments.Target:
     return target
 
 
-def _thing(kind: str, target: Any) -> str:  # a step or an experiment
-    if kind == "step":
-        address = reverse("episodes:detail", args=[target.episode_id])
-        return f"{address}#step-{target.index + 1}"
-    return reverse("experiments:detail", args=[target.pk])
+def _thing(target: comments.Target) -> str:
+    if isinstance(target, Experiment):
+        return reverse("experiments:detail", args=[target.pk])
+    return comments.address_of(target)
 
 
 def _back(request: HttpRequest, otherwise: str) -> str:
