@@ -11,14 +11,10 @@ from django.utils import timezone
 
 from retro_core.training.presets import PRESETS
 from tests.webapp.played import client_of, played_experiment
-from tests.webapp.training_world import made_adapter, mixed_snapshot, taken_snapshot
+from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Promotion
-from webapp.episodes.models import Reflection
-from webapp.experiments.models import Experiment
-from webapp.training.models import MetricPoint, Pipeline, Sample, Snapshot, TrainingRun
-from webapp.training.services.buffer import BufferQuery
+from webapp.training.models import MetricPoint, Sample, Snapshot, TrainingRun
 from webapp.training.services.runs import launch
-from webapp.training.services.snapshots import freeze
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/training/", "/training/snapshots/", "/training/compare/", "/adapters/"]
@@ -179,132 +175,6 @@ def test_nonsense_in_a_query_is_refused(researcher: Client, field: str, nonsense
     assert researcher.post("/training/snapshots/new/", sent).status_code == 422
 
 
-def test_the_launch_page_takes_stage_and_preset_from_the_address(researcher: Client) -> None:
-    page = researcher.get("/training/new/?stage=ppo&preset=paper_rank_1")
-
-    assert page.context["form"]["optimisation__batch_size"].value() == 64
-    assert page.context["form"]["lora__rank"].value() == 1
-    assert "Choose a reward model" in text(page)
-
-
-def test_words_that_mean_nothing_give_the_usual_page(researcher: Client) -> None:
-    page = researcher.get("/training/new/?stage=dance&preset=%00&snapshot=x&parent=-3")
-
-    assert (page.status_code, page.context["stage"], page.context["preset"]) == (
-        200,
-        "sft",
-        "cpu-small",
-    )
-
-
-def test_a_launched_run_waits_for_a_worker(researcher: Client) -> None:
-    snapshot = taken_snapshot()
-    values = form_values(researcher, "/training/new/")
-
-    sent = values | {"name": "Mine", "snapshot": snapshot.pk, "launch": "1"}
-    answer = researcher.post("/training/new/", sent)
-
-    run = TrainingRun.objects.get()
-    assert answer["Location"] == f"/training/{run.pk}/"
-    # two items in batches of 8 are one update an epoch, but the preset says 30
-    assert (run.status, run.steps_total, run.adapter_family) == ("queued", 12, "mine")
-    assert run.spec == replace(PRESETS["cpu-small"]["sft"]).to_json()
-
-
-@pytest.mark.parametrize(
-    ("field", "nonsense", "word"),
-    [
-        ("optimisation__learning_rate", "NaN", "number"),
-        ("optimisation__batch_size", "0", "greater"),
-        ("lora__rank", "1e9", "whole"),
-        ("precision", "8bit", "valid"),
-        ("snapshot", "4711", "valid"),
-        ("adapter_family", "../../etc", "slug"),
-    ],
-)
-def test_nonsense_in_a_launch_is_refused(
-    researcher: Client, field: str, nonsense: str, word: str
-) -> None:
-    values = form_values(researcher, "/training/new/")
-    sent = values | {"name": "Mine", "snapshot": taken_snapshot().pk, field: nonsense}
-
-    answer = researcher.post("/training/new/", sent)
-
-    assert answer.status_code == 422
-    assert word in text(answer)
-    assert not TrainingRun.objects.exists()
-
-
-def test_a_live_query_is_frozen_at_launch_and_not_by_a_dry_run(researcher: Client) -> None:
-    played_experiment()
-    path = "/training/new/?stage=sft&preset=cpu-small"
-    page = researcher.get(path).context["form"]
-    query = {field.html_name: field.value() for field in page.query if field.value() is not None}
-    sent = form_values(researcher, path) | query | {"name": "from a query", "snapshot": ""}
-    sent |= {"query-rating_source": "effective", "query-repeats": "keep"}
-
-    researcher.post(path, sent | {"dry_run": "1"})
-    assert not Snapshot.objects.exists()
-    answer = researcher.post(path, sent | {"query-validation_share": "0", "launch": "1"})
-
-    run = TrainingRun.objects.get()
-    assert answer["Location"] == f"/training/{run.pk}/"
-    assert (run.snapshot.name, run.snapshot.items_count) == ("from a query: its query", 2)
-
-
-def test_a_launch_with_neither_snapshot_nor_a_query_that_finds_something_is_refused(
-    researcher: Client,
-) -> None:
-    path = "/training/new/?stage=sft&preset=cpu-small"
-    sent = form_values(researcher, path) | {"name": "nothing", "snapshot": "", "launch": "1"}
-
-    nothing_said = researcher.post(path, sent)
-    query = {"query-rating_source": "human", "query-repeats": "keep"}
-    nothing_found = researcher.post(
-        path, sent | query | {"query-validation_share": "0", "query-seed": "0"}
-    )
-
-    assert (nothing_said.status_code, nothing_found.status_code) == (422, 422)
-    assert "mend the query" in text(nothing_said)
-    assert "finds no rated reflection" in text(nothing_found)
-    assert not TrainingRun.objects.exists()
-
-
-def test_ppo_from_retries_needs_no_reward_model_but_failures_that_can_be_played(
-    researcher: Client,
-) -> None:
-    snapshot = taken_snapshot()
-    path = "/training/new/?stage=ppo&preset=cpu-small"
-    sent = form_values(researcher, path) | {"name": "retried", "snapshot": snapshot.pk}
-    sent |= {"reward__kind": "retries", "launch": "1"}
-
-    Experiment.objects.update(source=Experiment.Source.IMPORTED)
-    refused = researcher.post(path, sent)
-    Experiment.objects.update(source=Experiment.Source.PLAYED)
-    launched = researcher.post(path, sent)
-
-    assert refused.status_code == 422
-    assert "2 of 2 items of two cannot be played again" in text(refused)
-    assert launched.status_code == 302
-    run = TrainingRun.objects.get()
-    assert (run.reward_model, run.spec["reward"]["kind"]) == (None, "retries")
-
-
-def test_ppo_needs_batches_of_whole_minibatches(researcher: Client, tmp_path: Path) -> None:
-    path = "/training/new/?stage=ppo"
-    scorer = made_adapter(tmp_path / "r", "scorer", kind="reward_model")
-    sent = form_values(researcher, path) | {
-        "name": "Mine",
-        "snapshot": taken_snapshot().pk,
-        "reward_model": scorer.pk,
-        "ppo__minibatch_size": "3",
-    }
-
-    answer = researcher.post(path, sent)
-
-    assert "must be a multiple of ppo.minibatch_size" in text(answer)
-
-
 def test_the_run_page_shows_state_figures_and_samples(viewer: Client) -> None:
     run = queued_run()
     MetricPoint.objects.create(run=run, split="train", name="loss", step=1, value=2.5)
@@ -387,49 +257,6 @@ def test_two_runs_are_compared_setting_by_setting(viewer: Client) -> None:
     changes = [(c.name, c.before, c.after) for c in page.context["differences"]]
     assert changes == [("optimisation.learning_rate", "0.0005", "0.5")]
     assert viewer.get("/training/compare/?a=x&b=99999999999999999999").status_code == 200
-
-
-def test_a_pipeline_is_three_runs_of_which_one_is_queued(researcher: Client) -> None:
-    sent = {"name": "chain", "snapshot": mixed_snapshot().pk, "preset": "cpu-small", "seed": "3"}
-
-    answer = researcher.post("/training/pipelines/new/", sent)
-
-    pipeline = Pipeline.objects.get()
-    assert answer["Location"] == f"/training/pipelines/{pipeline.pk}/"
-    runs = pipeline.runs.order_by("place").values_list("stage", "status", "seed")
-    assert list(runs) == [
-        ("sft", "queued", 3),
-        ("reward_model", "waiting", 3),
-        ("ppo", "waiting", 3),
-    ]
-    assert "Reward model" in text(researcher.get(answer["Location"]))
-    assert [run.spec["optimisation"]["max_steps"] for run in pipeline.runs.order_by("place")] == [
-        12,
-        12,
-        6,
-    ]
-
-
-def test_a_pipeline_can_be_cut_short_and_its_warm_up_with_it(researcher: Client) -> None:
-    sent = {"name": "chain", "snapshot": mixed_snapshot().pk, "preset": "cpu-small", "seed": "3"}
-
-    researcher.post("/training/pipelines/new/", sent | {"most_updates": "2"})
-
-    rates = [run.spec["optimisation"] for run in Pipeline.objects.get().runs.order_by("place")]
-    assert [(one["max_steps"], one["warmup_steps"]) for one in rates] == [(2, 1), (2, 1), (2, 0)]
-
-
-def test_a_pipeline_that_must_end_halfway_is_refused_before_it_starts(researcher: Client) -> None:
-    played_experiment()
-    Reflection.objects.update(effective_rating=-0.5)
-    unhelpful = freeze(BufferQuery(validation_share=0.0, repeats="keep"), name="unhelpful")
-    sent = {"name": "chain", "snapshot": unhelpful.pk, "preset": "cpu-small", "seed": "3"}
-
-    answer = researcher.post("/training/pipelines/new/", sent)
-
-    assert answer.status_code == 422
-    assert "Supervised tuning: None of the 2 training reflections is rated above" in text(answer)
-    assert not Pipeline.objects.exists()
 
 
 def test_an_adapter_page_shows_its_card_and_lineage(researcher: Client, tmp_path: Path) -> None:
