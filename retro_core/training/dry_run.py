@@ -9,13 +9,18 @@ from tokenizers import Tokenizer
 
 from retro_core.errors import RetroError
 from retro_core.prompts.templates import reflector_text
-from retro_core.training.selection import accepted_rows, failures, items_of_stage
+from retro_core.training.memory import WEIGHT_BYTES, ModelShape, model_shape, peak_bytes
+from retro_core.training.selection import (
+    accepted_rows,
+    choose_objective,
+    failures,
+    items_of_stage,
+)
 from retro_core.training.snapshot import read_snapshot
 from retro_core.training.spec import TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
 
-# Of one frozen weight; four bits carry their scales with them.
-_BYTES = {"float32": 4.0, "bfloat16": 2.0, "4bit": 0.6}
+Rows = tuple[RatedReflection, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class DryRun:
     cut_reflections: int
     tokens_per_update: int  # of prompts and reflections, padding not counted
     weight_bytes: int  # of the frozen base model in the chosen precision
+    memory_bytes: int  # at the peak, estimated
     problem: str = ""
 
 
@@ -51,6 +57,8 @@ def dry_run(spec: TrainingSpec) -> DryRun:
     except RetroError as error:
         items, problem = 0, str(error)
     prompts, texts = _lengths(rows, spec)
+    tokens = _tokens_per_item(spec, rows, prompts, texts)
+    shape = _shape(Path(spec.base_model.folder))
     accepted = len(accepted_rows(rows, spec.dataset.accept_above))
     return DryRun(
         train_rows=len(rows),
@@ -61,11 +69,12 @@ def dry_run(spec: TrainingSpec) -> DryRun:
         rejected=len(rows) - accepted,
         failures=len(failures(rows)),
         items=items,
-        updates=updates_of(spec, items),
+        updates=0 if problem else updates_of(spec, items),
         cut_prompts=sum(length > spec.tokens.prompt for length in prompts),
         cut_reflections=sum(length > spec.tokens.completion for length in texts),
-        tokens_per_update=_tokens_per_update(spec, prompts, texts),
-        weight_bytes=round(parameter_count(Path(spec.base_model.folder)) * _BYTES[spec.precision]),
+        tokens_per_update=round(tokens * spec.optimisation.batch_size),
+        weight_bytes=round(shape.parameters * WEIGHT_BYTES[spec.precision]),
+        memory_bytes=round(peak_bytes(spec, shape, tokens)),
         problem=problem,
     )
 
@@ -95,11 +104,11 @@ def _weights_in(path: Path) -> int:
     return total
 
 
-def _tasks(rows: tuple[RatedReflection, ...]) -> int:
+def _tasks(rows: Rows) -> int:
     return len({(row.environment, row.task_id) for row in rows})
 
 
-def _lengths(rows: tuple[RatedReflection, ...], spec: TrainingSpec) -> tuple[list[int], list[int]]:
+def _lengths(rows: Rows, spec: TrainingSpec) -> tuple[list[int], list[int]]:
     """Tokens of each prompt, as the reflector is asked, and of each reflection with its end."""
     tokenizer = Tokenizer.from_file(str(Path(spec.base_model.folder) / "tokenizer.json"))
     asked = [reflector_text(row.prompt, spec.tokens.chat_template) for row in rows]
@@ -108,13 +117,24 @@ def _lengths(rows: tuple[RatedReflection, ...], spec: TrainingSpec) -> tuple[lis
     return [len(one.ids) for one in prompts], [len(one.ids) + 1 for one in texts]
 
 
-def _tokens_per_update(spec: TrainingSpec, prompts: list[int], texts: list[int]) -> int:
+def _shape(folder: Path) -> ModelShape:
+    return model_shape(folder, parameter_count(folder))
+
+
+def _tokens_per_item(spec: TrainingSpec, rows: Rows, prompts: list[int], texts: list[int]) -> float:
+    """Of prompt and reflection on average; a pair of reflections is one item."""
     if not prompts:
-        return 0
+        return 0.0
     tokens: TokenSpec = spec.tokens
     written = [min(n, tokens.completion) for n in texts]
     if spec.stage in {"ppo", "grpo"}:
         written = [tokens.completion]
     asked = [min(n, tokens.prompt) for n in prompts]
     mean = sum(asked) / len(asked) + sum(written) / len(written)
-    return round(mean * spec.optimisation.batch_size)
+    return 2 * mean if _learns_pairs(spec, rows) else mean
+
+
+def _learns_pairs(spec: TrainingSpec, rows: Rows) -> bool:
+    if spec.stage != "reward_model":
+        return False
+    return choose_objective(rows, spec.reward_model.objective) == "pairwise"

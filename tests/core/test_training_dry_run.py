@@ -88,4 +88,13 @@ def test_a_run_that_could_not_succeed_says_why(world):
     told = dry_run(spec)
 
     assert "None of the 20 training reflections" in told.problem
-    assert (told.items, told.accepted) == (0, 0)
+    assert (told.items, told.accepted, told.updates) == (0, 0, 0)
+
+
+def test_a_pair_of_reflections_is_one_item_of_twice_the_tokens(world):
+    pairwise = RewardModelSpec(objective="pairwise")
+    tokens = TokenSpec(prompt=17, completion=4, chat_template="none")
+
+    told = dry_run(tiny_spec(world, "reward_model", reward_model=pairwise, tokens=tokens))
+
+    assert told.tokens_per_update == 4 * 2 * (17 + 4)

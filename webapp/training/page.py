@@ -193,7 +193,7 @@ def preview_facts(preview: Preview) -> list[Fact]:
             note=f"{counts['sign_changed_by_people']} changed sign",
         ),
         Fact("Updates", present.count(run.updates), note=f"{run.tokens_per_update:,} tokens each"),
-        Fact("Memory", f"{preview.memory_bytes / 1e9:.1f}", "GB", "about"),
+        Fact("Memory", f"{run.memory_bytes / 1e9:.1f}", "GB", "about"),
         Fact("Time", present.duration(preview.seconds), note=f"by {preview.paced_by}"),
     ]
 

@@ -22,8 +22,6 @@ from webapp.training.services.specs import Change, changes
 # 4 x 512 tokens took 14.2 s in float32; a generated token costs 76 to the second beside that.
 TRAINED_TOKENS_A_SECOND = 144.0
 WRITTEN_TOKENS_A_SECOND = 76.0
-# The same step took 5 to 9 GB, 3 to 4.6 GB with gradient checkpointing: bytes of one token.
-TOKEN_BYTES, TOKEN_BYTES_CHECKPOINTED = 3.5e6, 1.9e6
 MEASURED_PARAMETERS_BYTES = 538e6
 MEASURED = "two CPU cores"
 RETRY_PLAYERS = 4  # the worker plays as many retries at a time
@@ -45,7 +43,6 @@ class Preview:
     counts: Mapping[str, Any]
     leaks: list[Leak]
     equal_texts: int
-    memory_bytes: float
     seconds: float | None
     paced_by: str
     differences: list[Change]
@@ -62,7 +59,6 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
         counts=snapshot.counts,
         leaks=leaks(snapshot),
         equal_texts=equal_texts(snapshot),
-        memory_bytes=_memory(spec, found),
         seconds=pace * found.updates + _beside_updates(spec, found, snapshot, paced_by),
         paced_by=paced_by,
         differences=changes(last.spec, spec.to_json()) if last else [],
@@ -160,10 +156,3 @@ def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
     if len(ordered) < 2 or ordered[-1][1] <= ordered[0][1]:
         return None
     return float(ordered[-1][1] - ordered[0][1]) / (ordered[-1][0] - ordered[0][0])
-
-
-def _memory(spec: TrainingSpec, found: DryRun) -> float:
-    share = min(spec.optimisation.micro_batch_size / spec.optimisation.batch_size, 1.0)
-    token = TOKEN_BYTES_CHECKPOINTED if spec.gradient_checkpointing else TOKEN_BYTES
-    scale = found.weight_bytes / MEASURED_PARAMETERS_BYTES
-    return found.weight_bytes + found.tokens_per_update * share * token * scale
