@@ -10,7 +10,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import mean
+from typing import cast
 
 from retro_core.actors.chat import ChatActor
 from retro_core.config import PRESETS
@@ -19,35 +21,55 @@ from retro_core.envs.alfworld.generator import generate
 from retro_core.llm.chat import ChatClient
 from retro_core.prompts.texts import load_prompts
 from retro_core.rollout import Trial, rollout
-from retro_core.training.imitation.advice import AdviceKind, make_advice
+from retro_core.training.imitation.advice import Advice, AdviceKind, make_advice
 from retro_core.training.imitation.beliefs import Beliefs
 from retro_core.training.imitation.chores import read_chore
 from retro_core.types import Episode, Task
 
 CONFIG = PRESETS["embedded"]
-KINDS: tuple[AdviceKind, ...] = ("none", "full", "free", "prefix", "search", "wrong", "useless")
+KINDS = ("none", "full", "free", "prefix", "search", "wrong", "other", "useless")
+"""Those of the tuning, and `other`: the right plan of another chore in another room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
     """One episode and the advice it was given."""
 
-    kind: AdviceKind
+    kind: str
     task: Task
     episode: Episode
 
 
-def play(kind: AdviceKind, task: Task, actor: ChatActor) -> Played:
-    """Play one unseen game with advice of one kind."""
+def play(kind: str, task: Task, other: Task, *, actor: ChatActor) -> Played:
+    """Play one unseen game with advice of one kind; `other` is a game with another chore."""
     env = AlfworldEnv()
     first, _ = env.reset(task)
     places = Beliefs.from_room(first).receptacles
     rng = random.Random(f"{kind} {task.id}")
-    walkthrough = task.payload["walkthrough"]
-    advice = make_advice(kind, read_chore(task.goal), walkthrough, places, rng)
+    if kind == "other":
+        advice = _advice("full", other, (), rng)
+    else:
+        advice = _advice(cast(AdviceKind, kind), task, places, rng)
     trial = Trial(1, 0, memory=advice.memory)
     prompts = load_prompts("alfworld")
     return Played(kind, task, rollout(env, actor, task, trial, config=CONFIG, prompts=prompts))
+
+
+def _advice(kind: AdviceKind, task: Task, places: Sequence[str], rng: random.Random) -> Advice:
+    return make_advice(kind, read_chore(task.goal), task.payload["walkthrough"], places, rng)
+
+
+def others(tasks: Sequence[Task]) -> list[Task]:
+    """For every task the next one of another task type."""
+    count = len(tasks)
+    return [
+        next(
+            later
+            for later in (tasks[(place + step) % count] for step in range(1, count))
+            if later.task_type != task.task_type
+        )
+        for place, task in enumerate(tasks)
+    ]
 
 
 def wilson(solved: int, count: int) -> tuple[float, float]:
@@ -85,7 +107,7 @@ def main() -> None:
     for kind in asked.kinds:
         started = time.monotonic()
         with ThreadPoolExecutor(asked.concurrency) as pool:
-            games = list(pool.map(lambda task: play(kind, task, actor), tasks))  # noqa: B023
+            games = list(pool.map(partial(play, kind, actor=actor), tasks, others(tasks)))
         print(row(f"**{kind}**", games), f"<!-- {time.monotonic() - started:.0f} s -->")
         for task_type in sorted({game.task.task_type for game in games}):
             print(row(task_type, [g for g in games if g.task.task_type == task_type]), flush=True)

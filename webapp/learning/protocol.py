@@ -31,7 +31,7 @@ class Protocol:
     policy_updates: int
     policy_batch: int
     best_of_n: int
-    trials: int = 5
+    trials: int
     steps: int = 30
     seed: int = 0
     train_split: str = "valid_seen"
@@ -57,6 +57,7 @@ _SMALL = Protocol(
     policy_updates=3,
     policy_batch=4,
     best_of_n=3,
+    trials=3,
 )
 PROTOCOLS: Mapping[str, Protocol] = {
     "small": _SMALL,
@@ -71,6 +72,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         policy_updates=40,
         policy_batch=8,
         best_of_n=4,
+        trials=5,
     ),
     "tiny": replace(
         _SMALL,
