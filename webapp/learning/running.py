@@ -50,21 +50,33 @@ def run(protocol: Protocol, say: Say) -> Measured:
         name: _play(protocol.title(name), unseen, config)
         for name, config in parts.control_arms(protocol).items()
     }
-    snapshot = _snapshot(protocol, collected)
-    runs = _train(protocol, snapshot, say)
-    for stage in TRAINED:
-        arms[f"retroformer {stage}"] = _play(
+    runs = _train(protocol, FIRST, _snapshot(protocol, collected), {}, say)
+    arms |= _trained_arms(protocol, unseen, runs)
+    runs |= _train(protocol, SECOND, _snapshot(protocol, collected), runs, say)
+    arms |= _trained_arms(protocol, unseen, runs)
+    _wait(arms.values(), say)
+    return Measured(protocol, arms, runs, collected)
+
+
+def _trained_arms(
+    protocol: Protocol, unseen: TaskSet, runs: Mapping[str, TrainingRun]
+) -> dict[str, Experiment]:
+    """The arms of the adapters that are trained by now, started where they were not."""
+    arms = {
+        f"retroformer {stage}": _play(
             protocol.title(f"retroformer {stage}"),
             unseen,
             parts.trained_arm(protocol),
             adapter=_loaded(runs[stage]).name,
         )
+        for stage in TRAINED
+        if stage in runs
+    }
     ranked = parts.trained_arm(protocol, reward_model=_made(runs["reward_model"]).name)
     arms[BEST_OF_N] = _play(
         protocol.title(BEST_OF_N), unseen, ranked, adapter=_loaded(runs["sft"]).name
     )
-    _wait(arms.values(), say)
-    return Measured(protocol, arms, runs, collected)
+    return arms
 
 
 def _collect(protocol: Protocol, say: Say) -> list[Experiment]:
@@ -105,16 +117,23 @@ def _snapshot(protocol: Protocol, collected: list[Experiment]) -> Snapshot:
     return Snapshot.objects.filter(name=name).first() or freeze(query, name=name)
 
 
-def _train(protocol: Protocol, snapshot: Snapshot, say: Say) -> dict[str, TrainingRun]:
-    runs: dict[str, TrainingRun] = {stage: _launch(protocol, stage, snapshot) for stage in FIRST}
-    _wait(runs.values(), say)
-    for stage in SECOND:
+def _train(
+    protocol: Protocol,
+    stages: Iterable[Stage],
+    snapshot: Snapshot,
+    before: Mapping[str, TrainingRun],
+    say: Say,
+) -> dict[str, TrainingRun]:
+    """Run stages on the snapshot; those of a policy start from the tuned adapter `before`."""
+    runs: dict[str, TrainingRun] = {}
+    for stage in stages:
+        policy = stage in SECOND
         runs[stage] = _launch(
             protocol,
             stage,
             snapshot,
-            parent=_made(runs["sft"]),
-            reward_model=_made(runs["reward_model"]),
+            parent=_made(before["sft"]) if policy else None,
+            reward_model=_made(before["reward_model"]) if policy else None,
         )
     _wait(runs.values(), say)
     return runs

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from retro_core.errors import InvalidInput
 from webapp.learning.protocol import PROTOCOLS
+from webapp.learning.reporting import write_report
 from webapp.learning.running import run
 from webapp.learning.table import lines
 from webapp.system import starting
@@ -31,6 +32,8 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
             for line in lines(measured):
                 self.stdout.write(line)
+            report = write_report(measured)
+            self.say(f"The same with curves, as report {report.pk}: {report.title}")
 
     def say(self, line: str) -> None:
         """Print progress at once."""
