@@ -20,7 +20,7 @@ from typing import Any
 
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoTokenizer, TrainerCallback
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
 from bench.training import StepMonitor, failures
@@ -73,15 +73,15 @@ def bare_sft(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> 
     accepted = [row for row in rows if row.rating > spec.dataset.accept_above]
     examples = [dict(example) for example in encode_rows(accepted, tokenizer, spec.tokens)]
     clock = StepClock()
-    SFTTrainer(
+    trainer = SFTTrainer(
         model=spec.base_model.folder,
         args=SFTConfig(**arguments(spec, out), completion_only_loss=True),
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         peft_config=LoraConfig(**lora(spec), task_type="CAUSAL_LM"),
         callbacks=[clock],
-    ).train()
-    return gaps(clock.marks)
+    )
+    return trained(trainer, clock)
 
 
 def bare_reward(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> list[float]:
@@ -96,14 +96,21 @@ def bare_reward(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) 
         for pair in preferences(rows)
     ]
     clock = StepClock()
-    RewardTrainer(
+    trainer = RewardTrainer(
         model=spec.base_model.folder,
         args=RewardConfig(**arguments(spec, out)),
         train_dataset=Dataset.from_list(pairs),
         processing_class=tokenizer,
         peft_config=LoraConfig(**lora(spec), task_type="SEQ_CLS", modules_to_save=["score"]),
         callbacks=[clock],
-    ).train()
+    )
+    return trained(trainer, clock)
+
+
+def trained(trainer: Any, clock: StepClock) -> list[float]:
+    """Train in silence; the CPU seconds of the steps."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
     return gaps(clock.marks)
 
 

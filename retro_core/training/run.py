@@ -49,7 +49,8 @@ def run_training(
             outcome = _train(spec, out, monitor, reward)
         except Exception as error:
             outcome = failed(explain(error))
-            log.exception("The run failed: %s", outcome.reason)
+            # A foreseen failure says what to do: where in the code it was met helps nobody.
+            log.error("The run failed: %s", outcome.reason, exc_info=outcome.code == "crashed")
             write_outcome(out, outcome)
             if outcome.code == "crashed":
                 raise

@@ -14,6 +14,8 @@ from retro_core.prompts.templates import reflector_text, stop_texts
 from webapp.adapters.models import Adapter
 
 ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
+# Nobody's page waits for a probe: on a machine that trains at the same time it may take long.
+PATIENT = EndpointConfig(attempts=2, timeout_seconds=300.0)
 LOAD_SECONDS = 30.0
 LOOK_SECONDS = 2.0
 PROBE_TOKENS = 48
@@ -77,7 +79,7 @@ def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
     """
     last = Beside("", "", "")
     for prompt in prompts:
-        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0)
+        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0, endpoint=PATIENT)
         if last.differs:
             return last
     raise InvalidInput(NOT_SEEN.format(adapter=adapter))
@@ -98,9 +100,16 @@ def try_on(adapter: Adapter, prompt: str, seed: int) -> Beside:
     return seen
 
 
-def beside(adapter: Adapter, prompt: str, how: Generation, *, seed: int) -> Beside:
+def beside(
+    adapter: Adapter,
+    prompt: str,
+    how: Generation,
+    *,
+    seed: int,
+    endpoint: EndpointConfig = ENDPOINT,
+) -> Beside:
     """Ask twice, with nothing different but the adapter. Raises InvalidInput."""
-    client = TgiClient(settings.REFLECTOR_URL, config=ENDPOINT)
+    client = TgiClient(settings.REFLECTOR_URL, config=endpoint)
     template = ReflectionConfig().chat_template
     text, stop = reflector_text(prompt, template), stop_texts(template)
     texts = []
@@ -109,7 +118,9 @@ def beside(adapter: Adapter, prompt: str, how: Generation, *, seed: int) -> Besi
         try:
             texts.append(client.generate(text, asked, seed=seed).text.strip())
         except (EndpointUnavailable, EndpointRefused) as error:
-            raise InvalidInput(_away(str(error))) from error
+            # An experiment is resumed; here a second click does it.
+            told = str(error).replace("; then resume.", ", then try again.")
+            raise InvalidInput(f"{told} Nothing changed.") from error
     return Beside(prompt, *texts)
 
 
