@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.text import capfirst
 
 from retro_core.errors import InvalidInput
 from retro_core.training.failures import TrainingFailed
@@ -68,7 +69,7 @@ def refusals(snapshot: Snapshot, preset: str) -> list[str]:
         try:
             learned_items(preset_spec(stage, preset), snapshot)
         except TrainingFailed as error:
-            found.append(f"{TrainingRun.Stage(stage).label}: {error.reason}")
+            found.append(f"{capfirst(TrainingRun.Stage(stage).label)}: {error.reason}")
     return found
 
 
