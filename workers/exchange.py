@@ -173,7 +173,9 @@ def _import(transfer: Transfer, beat: Beat, work: Path) -> None:
             beat.phase = "writing"
             taken = _take(transfer, request, sources, bad, beat)
     if taken is None:
-        insist(lambda: finish(transfer.pk, beat.holder, status=Status.REFUSED, **_bad(bad)))
+        seen = {"rows_done": beat.total, "rows_total": beat.total}
+        refused = {"status": Status.REFUSED, **seen, **_bad(bad)}
+        insist(lambda: finish(transfer.pk, beat.holder, **refused))
     shutil.rmtree(transfer.folder / "upload", ignore_errors=True)
 
 

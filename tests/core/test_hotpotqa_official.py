@@ -71,7 +71,9 @@ def test_questions_are_read_one_at_a_time(tmp_path: Path) -> None:
     tasks = official_tasks(path)
 
     assert next(tasks).id == "hotpotqa-5a"
-    with pytest.raises(InvalidInput, match=r"hotpot_dev_distractor_v1\.json, row 2: .*question"):
+    with pytest.raises(
+        InvalidInput, match=r"hotpot_dev_distractor_v1\.json, row 2: the question has no 'question'"
+    ):
         next(tasks)
 
 
@@ -90,7 +92,7 @@ def test_bad_questions_are_listed_and_the_reading_goes_on(tmp_path: Path) -> Non
     listed = list(listed_tasks(path))
 
     assert [(one.number, one.task is None) for one in listed] == [(1, True), (2, False), (3, True)]
-    assert "'question'" in listed[0].problem
+    assert listed[0].problem == "the question has no 'question'"
 
 
 def test_after_broken_json_nothing_more_can_be_read(tmp_path: Path) -> None:

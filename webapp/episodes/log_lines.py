@@ -120,7 +120,7 @@ def check_storable(value: object) -> None:
         case str():
             if "\x00" in value:
                 raise InvalidInput("holds a NUL character")
-            if any("\ud800" <= letter <= "\udfff" for letter in value):
+            if has_half_pair(value):
                 raise InvalidInput("holds half a surrogate pair")
         case list():
             for part in value:
@@ -128,6 +128,15 @@ def check_storable(value: object) -> None:
         case dict():
             for part in [*value, *value.values()]:
                 check_storable(part)
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether half a surrogate pair stands in it: such text has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _check_required(values: dict[str, Any]) -> None:

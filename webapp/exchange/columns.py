@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from retro_core.errors import InvalidInput
+from webapp.episodes.log_lines import has_half_pair
 
 Row = dict[str, Any]  # values are what the kind of the column says
 LARGEST_NUMBER = 1e12
@@ -99,7 +100,7 @@ class Column:
             raise InvalidInput(f"{self.name} is longer than {self.longest} characters")
         if "\x00" in text:
             raise InvalidInput(f"{self.name} holds a NUL character")
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        if has_half_pair(text):
             raise InvalidInput(f"{self.name} holds half a surrogate pair")
 
 

@@ -35,8 +35,10 @@ def listed_tasks(path: Path, split: str = "") -> Iterator[Listed]:
             continue
         try:
             task = _task(raw, chosen)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            yield Listed(path.name, number, problem=f"no question of the official form: {error!r}")
+        except KeyError as error:
+            yield Listed(path.name, number, problem=f"the question has no {error}")
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            yield Listed(path.name, number, problem=f"not of a question's form: {error}")
         else:
             yield Listed(path.name, number, task)
 
