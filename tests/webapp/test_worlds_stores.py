@@ -150,6 +150,29 @@ def test_the_form_says_what_to_expect_and_offers_the_stores() -> None:
     assert client_of("administrator").get(f"{NEW}?world=nowhere").status_code == 200
 
 
+def test_only_the_form_of_questions_shows_where_pages_come_from() -> None:
+    researcher = client_of("researcher")
+    games = generated_set("alfworld", "train", 1, 0)
+    questions = generated_set("hotpotqa", "train", 1, 0)
+    shown, hidden = 'data-of-world="hotpotqa">', 'data-of-world="hotpotqa" hidden>'
+
+    pages = [text(researcher.get(f"{NEW}?world={name}")) for name in ("hotpotqa", "alfworld")]
+    refused = [
+        text(researcher.post(NEW, filled(task_set=one.pk, trials=0))) for one in (questions, games)
+    ]
+
+    assert [shown in page for page in (*pages, *refused)] == [True, False, True, False]
+    assert [hidden in page for page in (*pages, *refused)] == [False, True, False, True]
+    assert f'value="{games.pk}" data-world="alfworld"' in pages[0]
+
+
+def test_a_corpus_folder_is_asked_of_questions_alone() -> None:
+    games = generated_set("alfworld", "train", 1, 0)
+    sent = filled(task_set=games.pk, pages__store="corpus", pages__corpus="nowhere")
+
+    assert client_of("researcher").post(NEW, sent).status_code == 302
+
+
 def test_best_of_n_asks_for_a_reward_model_that_there_is() -> None:
     questions = generated_set("hotpotqa", "train", 1, 0)
     sent = filled(task_set=questions.pk, method="retroformer", reflection__best_of_n=4)

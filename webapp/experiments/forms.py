@@ -10,6 +10,7 @@ from django.db import transaction
 
 from retro_core.config import PRESETS, ExperimentConfig
 from retro_core.envs.base import registered
+from retro_core.envs.hotpotqa.env import ENVIRONMENT as HOTPOTQA
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter
 from webapp.experiments.models import Experiment
@@ -20,6 +21,7 @@ from webapp.experiments.services import (
     create_experiment,
 )
 from webapp.experiments.setting_fields import SettingField, flat, nested, setting_fields
+from webapp.keyset import whole_number
 from webapp.tasks.models import TaskSet
 from webapp.tasks.services import generated_set
 from webapp.worlds.services.making import corpus_folder
@@ -40,6 +42,17 @@ METHODS = {
 }
 
 
+class TaskSetSelect(forms.Select):
+    """Each option tells its world, so that the page can show what belongs to it."""
+
+    def create_option(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # Django's own signature
+        option = super().create_option(*args, **kwargs)
+        task_set = getattr(option["value"], "instance", None)
+        if task_set is not None:
+            option["attrs"]["data-world"] = task_set.environment
+        return option
+
+
 class ExperimentForm(forms.Form):
     """What a new experiment needs. Settings that it doesn't ask keep their defaults."""
 
@@ -53,7 +66,10 @@ class ExperimentForm(forms.Form):
         initial="existing",
     )
     task_set = forms.ModelChoiceField(
-        TaskSet.objects.all(), required=False, empty_label="Choose a task set"
+        TaskSet.objects.all(),
+        required=False,
+        empty_label="Choose a task set",
+        widget=TaskSetSelect,
     )
     split = forms.ChoiceField(
         required=False, label="Environment and split", help_text="Splits share no task or layout."
@@ -107,6 +123,15 @@ class ExperimentForm(forms.Form):
             yield name, [(self[setting.name], setting.unit) for setting in inside]
 
     @property
+    def asks_for_pages(self) -> bool:
+        """Whether the tasks that stand in the form are questions: other worlds have no pages."""
+        if self["tasks_from"].value() == "generate":
+            return str(self["split"].value()).startswith(f"{HOTPOTQA}:")
+        chosen = self["task_set"].value()
+        number = whole_number(str(getattr(chosen, "pk", chosen))) or 0
+        return TaskSet.objects.filter(pk=number, environment=HOTPOTQA).exists()
+
+    @property
     def has_advanced_errors(self) -> bool:
         """Whether the fold must open to show an error."""
         return any(setting.name in self.errors for setting in self.setting_list)
@@ -141,7 +166,7 @@ class ExperimentForm(forms.Form):
 
     def _check_pages(self, values: dict[str, Any]) -> None:
         """A corpus folder must be one of this installation."""
-        if values.get("pages__store") != "corpus":
+        if values.get("pages__store") != "corpus" or not self.asks_for_pages:
             return
         try:
             corpus_folder(values.get("pages__corpus") or "")
