@@ -95,7 +95,7 @@ def test_a_hit_links_to_its_step_and_marks_the_word_safely(viewer: Client) -> No
 
     assert f'href="/episodes/{episode.pk}/#step-1"' in page
     assert "&lt;script&gt;<mark>mug</mark>&lt;/script&gt;" in page
-    assert "1 match." in page
+    assert "1 match in 1 episode." in page
 
 
 def test_facets_count_and_filters_narrow(viewer: Client) -> None:
@@ -143,9 +143,9 @@ def test_reflections_and_comments_are_found(viewer: Client) -> None:
     reflections = text(viewer.get(PAGE, {"q": "wrong door", "scope": "reflections"}))
     comments = text(viewer.get(PAGE, {"q": "clumsy", "scope": "comments"}))
 
-    assert "2 matches." in reflections
+    assert "2 matches in 2 episodes." in reflections
     assert "#reflection" in reflections
-    assert "3 matches." in comments
+    assert "3 matches in 2 episodes." in comments
     assert "Comment by ann" in comments
 
 

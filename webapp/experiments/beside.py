@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.db.models import Q
 
 from retro_core.metrics import Spread, column_spreads
 from webapp.experiments.compared import point_addresses
@@ -17,6 +18,10 @@ from webapp.experiments.measured import Measured, measured
 from webapp.experiments.models import Experiment
 
 MOST_RUNS, MOST_CONTROLS = 8, 5
+SIBLING_COLUMNS = (
+    *("name", "method", "adapter", "reflector_model", "seed", "config"),
+    *("episodes_count", "created_at"),
+)
 FIRST_CONTROL, FIRST_REFERENCE = 2, 6
 REFERENCES = Path(__file__).with_name("references.json")
 KINDS = ("run", "control", "reference")
@@ -97,13 +102,22 @@ def _published() -> list[dict[str, Any]]:
 
 
 def _siblings(experiment: Experiment) -> Iterable[Experiment]:
-    """Experiments with the same tasks and actor that have been played."""
+    """Experiments with the same tasks and actor that have been played, another seed or method."""
+    same_method = Q(
+        method=experiment.method,
+        adapter=experiment.adapter,
+        reflector_model=experiment.reflector_model,
+    )
+    run = same_method & ~Q(seed=experiment.seed)
+    control = ~Q(method=experiment.method) & Q(seed=experiment.seed)
     others = Experiment.objects.unarchived().filter(
+        run | control,
         task_set=experiment.task_set_id,
         actor_model=experiment.actor_model,
         episodes_count__gt=0,
     )
-    return others.exclude(pk=experiment.pk).order_by("-pk")[: 10 * MOST_RUNS]
+    others = others.exclude(pk=experiment.pk).only(*SIBLING_COLUMNS)
+    return others.order_by("-pk")[: 10 * MOST_RUNS]
 
 
 def _is_run(experiment: Experiment, other: Experiment) -> bool:

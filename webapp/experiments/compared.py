@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -109,9 +110,15 @@ def series_of(comparison: Comparison) -> list[Series]:
 
 def point_addresses(experiment_id: int, trials: int) -> list[str]:
     """The page of episodes behind each point."""
-    return [
-        reverse("experiments:trial", args=[experiment_id, trial]) for trial in range(1, trials + 1)
-    ]
+    before, after = _trial_page()
+    return [f"{before}{experiment_id}{after}{trial}/" for trial in range(1, trials + 1)]
+
+
+@cache
+def _trial_page() -> tuple[str, str]:
+    """What stands before the experiment and before the trial: resolving it takes longest."""
+    before, after, _ = reverse("experiments:trial", args=[0, 0]).split("0")
+    return before, after
 
 
 def contender_rows(comparison: Comparison, chosen_trial: int) -> list[ContenderRow]:

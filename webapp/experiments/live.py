@@ -83,6 +83,8 @@ class Cursor:
 
 def playing_rows(experiment: Experiment) -> list[Playing]:
     """Tasks that a worker plays at this moment, the first few."""
+    if not experiment.has_open_tasks:
+        return []
     rows = experiment.experiment_tasks.filter(
         live_trial__gt=0, state=ExperimentTask.State.OPEN
     ).select_related("task")

@@ -16,6 +16,10 @@ NAME_SHOWN = 40
 GOAL_SHOWN = 160
 SHADES = 5
 ORDERS = ("position", "solved")
+COLUMNS = (
+    *("experiment_id", "state", "error", "trials_done", "live_trial", "live_step"),
+    *("task__key", "task__goal"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def task_matrix(experiment: Experiment, *, order: str = "position", first: int =
 
 
 def _ordered(experiment: Experiment, order: str) -> "QuerySet[ExperimentTask]":
-    rows = experiment.experiment_tasks.select_related("task").defer("task__payload")
+    rows = experiment.experiment_tasks.select_related("task").only(*COLUMNS)
     if order == "solved":
         return rows.order_by(F("solved_at_trial").asc(nulls_last=True), "trials_done", "position")
     return rows.order_by("position")

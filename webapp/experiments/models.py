@@ -170,6 +170,11 @@ class Experiment(models.Model):
         return self.name
 
     @property
+    def has_open_tasks(self) -> bool:
+        """Whether anything is left to play, by the maintained counters."""
+        return self.tasks_ended + self.tasks_failed < self.tasks_total
+
+    @property
     def is_live(self) -> bool:
         """Whether its numbers may still change by themselves."""
         return self.status in {self.Status.QUEUED, self.Status.RUNNING}

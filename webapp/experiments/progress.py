@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import fsum
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from webapp.experiments.models import Experiment, ExperimentTask
@@ -41,23 +41,30 @@ class Progress:
 
 def progress(experiment: Experiment) -> Progress:
     """Read the maintained counters, and the few rows that are under way."""
-    rows = ExperimentTask.objects.filter(experiment=experiment)
-    open_count = rows.filter(state=ExperimentTask.State.OPEN).count()
-    running = rows.filter(state=ExperimentTask.State.OPEN, lease_expires_at__gte=Now()).count()
-    lost = rows.lost().count()
+    held = _held_tasks(experiment) if experiment.has_open_tasks else {"running": 0, "lost": 0}
+    done, failed = experiment.tasks_ended, experiment.tasks_failed
     return Progress(
         total=experiment.tasks_total,
-        done=experiment.tasks_ended,
+        done=done,
         solved=experiment.tasks_solved,
-        running=running,
-        waiting=open_count - running - lost,
-        failed=experiment.tasks_failed,
-        lost=lost,
+        running=held["running"],
+        waiting=experiment.tasks_total - done - failed - held["running"] - held["lost"],
+        failed=failed,
+        lost=held["lost"],
         episodes=experiment.episodes_count,
         steps=experiment.steps_count,
         prompt_tokens=experiment.prompt_tokens,
         completion_tokens=experiment.completion_tokens,
         time_left=_time_left(experiment),
+    )
+
+
+def _held_tasks(experiment: Experiment) -> dict[str, int]:
+    """Open tasks that a worker holds, and those whose holder is gone."""
+    rows = experiment.experiment_tasks.filter(state=ExperimentTask.State.OPEN)
+    return rows.aggregate(
+        running=Count("pk", filter=Q(lease_expires_at__gte=Now())),
+        lost=Count("pk", filter=Q(lease_expires_at__lt=Now())),
     )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from webapp import present
 from webapp.experiments.compared import interval_words, minutes, p_words, signed_points
@@ -13,6 +16,7 @@ from webapp.experiments.models import CurvePoint, Experiment
 
 SPARK_WIDTH, SPARK_HEIGHT = 68.0, 22.0
 CERTAIN = 0.05  # below it a difference is coloured
+ROWS_KEPT = 2_000  # of about 2 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class ExperimentRow:
     status: str
     status_message: str
     owner: str
-    tags: list[str]
+    tags: tuple[str, ...]
     created: present.Moment | None
     first_success: str
     last_success: str
@@ -95,6 +99,12 @@ class Beside:
 def experiment_rows(experiments: Iterable[Experiment], beside: Beside) -> list[ExperimentRow]:
     """Rows for experiments whose owner, task set, rollup and curve points were fetched too."""
     return [_row(experiment, beside) for experiment in experiments]
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def row_html(row: ExperimentRow, shown: frozenset[str]) -> SafeString:
+    """The row as its template writes it; equal rows are written once."""
+    return render_to_string("experiments/_row.html", {"row": row, "shown": shown})
 
 
 def progress(experiment: Experiment) -> Progress:
@@ -152,7 +162,7 @@ def _row(experiment: Experiment, beside: Beside) -> ExperimentRow:
         status=experiment.status,
         status_message=experiment.status_message,
         owner=experiment.owner.get_username() if experiment.owner else present.DASH,
-        tags=experiment.tags,
+        tags=tuple(experiment.tags),
         created=present.moment(experiment.created_at),
         first_success=present.percent(shares[0]) if shares else present.DASH,
         last_success=present.percent(shares[-1]) if shares else "",

@@ -80,13 +80,14 @@ def review_panel(target: Experiment | Report, person: User | AnonymousUser) -> R
     """What the page of an experiment or a report shows of its reviews."""
     reviews = target.reviews.select_related("asked_by", "reviewer")[:50]
     may_ask = person.has_perm("reports.add_review")
-    people = User.objects.filter(is_active=True, groups__isnull=False).exclude(pk=person.pk or 0)
+    people = User.objects.filter(is_active=True, groups__isnull=False).only("username")
+    others = people.exclude(pk=person.pk or 0)
     kind = "experiment" if isinstance(target, Experiment) else "report"
     return ReviewPanel(
         kind=kind,
         target_id=target.pk,
         rows=review_rows(list(reviews), person.pk),
-        people=list(people.distinct().order_by("username")[:MOST_PEOPLE]) if may_ask else [],
+        people=list(others.distinct().order_by("username")[:MOST_PEOPLE]) if may_ask else [],
     )
 
 

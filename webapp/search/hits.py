@@ -65,6 +65,7 @@ class Facets:
     """How the newest matches spread over a filter's values; `total` counts all of them."""
 
     total: int
+    episodes: int
     counts: Mapping[str, list[tuple[Any, str, int]]]
 
     @property
@@ -116,11 +117,11 @@ def facets(match: Match) -> Facets:
     """Count the newest matches by each filter, in one query."""
     columns = (
         "x.environment AS environment, x.method AS method, e.success AS outcome,"
-        " x.id AS experiment, x.name AS name"
+        " x.id AS experiment, x.name AS name, e.id AS episode"
     )
     newest = match.sql(columns, joined=True) + f" ORDER BY {match.order} DESC LIMIT %s"
     sql = (
-        "SELECT environment, method, outcome, experiment, name, count(*)"
+        "SELECT environment, method, outcome, experiment, name, count(*), count(DISTINCT episode)"
         f" FROM ({newest}) found GROUP BY GROUPING SETS"
         " ((environment), (method), (outcome), (experiment, name), ()) ORDER BY count(*) DESC"
     )
@@ -128,9 +129,9 @@ def facets(match: Match) -> Facets:
 
 
 def _facets(rows: list[tuple[Any, ...]]) -> Facets:
-    total = 0
+    total = episodes = 0
     counts: dict[str, list[tuple[Any, str, int]]] = {name: [] for name in FILTERS}
-    for environment, method, outcome, experiment, name, number in rows:
+    for environment, method, outcome, experiment, name, number, among in rows:
         if experiment is not None:
             counts["experiment"].append((experiment, name, number))
         elif environment is not None:
@@ -141,8 +142,8 @@ def _facets(rows: list[tuple[Any, ...]]) -> Facets:
             value = "solved" if outcome else "unsolved"
             counts["outcome"].append((value, value, number))
         else:
-            total = max(total, number)
-    return Facets(total, {name: values[:FACET_ROWS] for name, values in counts.items()})
+            total, episodes = max(total, number), max(episodes, among)
+    return Facets(total, episodes, {name: values[:FACET_ROWS] for name, values in counts.items()})
 
 
 def _rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:

@@ -48,6 +48,7 @@ def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dic
         "page": pages,
         "facets": _facet_links(asked, spread) if spread else [],
         "total": spread.total if spread else None,
+        "episodes": spread.episodes if spread else 0,
         "is_capped": spread.is_capped if spread else False,
         "looked_at": hits.NEWEST_LOOKED_AT,
     }

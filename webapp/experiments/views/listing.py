@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.http import HttpResponse, QueryDict
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from webapp.experiments.alphas import alphas
@@ -13,7 +14,7 @@ from webapp.experiments.columns import COLUMNS, Column, chosen_columns
 from webapp.experiments.deltas import deltas
 from webapp.experiments.filters import ExperimentFilter, Facets, facets
 from webapp.experiments.models import CurvePoint, Experiment, Pin
-from webapp.experiments.rows import Beside, ExperimentRow, experiment_rows
+from webapp.experiments.rows import Beside, ExperimentRow, experiment_rows, row_html
 from webapp.experiments.sorting import GROUPS, Order, list_page
 from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, render_page
@@ -32,7 +33,7 @@ class RowGroup:
 
     title: str
     matching: int
-    rows: list[ExperimentRow]
+    rows: list[SafeString]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def experiment_list(request: HtmxHttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     filters, order = ExperimentFilter(request.GET), Order.asked(request.GET)
     columns = chosen_columns(request.GET)
+    shown = frozenset(column.name for column in columns)
     group = GROUPS[order.group][0] if order.group else ""
     counted = facets(filters, group)
     pins = list(_pins(request.user))
@@ -60,8 +62,8 @@ def experiment_list(request: HtmxHttpRequest) -> HttpResponse:
     beside = _beside(pins, [row.pk for row in [*page.rows, *pinned]], columns)
     context = {
         "current_section": "experiments",
-        "groups": _groups(experiment_rows(page.rows, beside), order, counted),
-        "pins": experiment_rows(pinned, beside),
+        "groups": _groups(experiment_rows(page.rows, beside), shown, order, counted),
+        "pins": [row_html(row, shown) for row in experiment_rows(pinned, beside)],
         "baseline": next((pin.experiment for pin in pins if pin.is_baseline), None),
         "page": page,
         "filters": filters,
@@ -69,7 +71,7 @@ def experiment_list(request: HtmxHttpRequest) -> HttpResponse:
         "order": order,
         "group_names": list(GROUPS),
         "columns": columns,
-        "shown": {column.name for column in columns},
+        "shown": shown,
         "all_columns": COLUMNS,
         "headings": [_heading(column, order, request.GET) for column in columns],
         "width": len(columns) + 2,
@@ -106,9 +108,11 @@ def _beside(pins: list[Pin], ids: list[int], columns: list[Column]) -> Beside:
     )
 
 
-def _groups(rows: Iterable[ExperimentRow], order: Order, counted: Facets) -> list[RowGroup]:
+def _groups(
+    rows: Iterable[ExperimentRow], shown: frozenset[str], order: Order, counted: Facets
+) -> list[RowGroup]:
     if not order.group:
-        whole = list(rows)
+        whole = [row_html(row, shown) for row in rows]
         return [RowGroup("", counted.matching, whole)] if whole else []
 
     def key(row: ExperimentRow) -> str:
@@ -116,7 +120,11 @@ def _groups(rows: Iterable[ExperimentRow], order: Order, counted: Facets) -> lis
         return "" if order.group == "owner" and value == "\N{EN DASH}" else value
 
     return [
-        RowGroup(f"{order.group.replace('_', ' ')}: {name or 'none'}", counted.kept[name], list(of))
+        RowGroup(
+            f"{order.group.replace('_', ' ')}: {name or 'none'}",
+            counted.kept[name],
+            [row_html(row, shown) for row in of],
+        )
         for name, of in groupby(rows, key)
     ]
 
