@@ -1,12 +1,14 @@
 """The pages of imports and exports: who may, what they ask for, what they hand out."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from tests.webapp.played import client_of, played_experiment
 from webapp.exchange.models import Transfer
@@ -115,6 +117,23 @@ def test_a_finished_export_is_handed_out(researcher: Client) -> None:
     assert "Download" in page
     assert b"".join(response.streaming_content) == b"PK"  # type: ignore[attr-defined]
     assert f"doors-{transfer.pk}.zip" in response["Content-Disposition"]
+
+
+def test_a_transfer_without_a_worker_shows_as_lost_and_then_as_taken_up(
+    researcher: Client,
+) -> None:
+    running = {"status": "running", "direction": "import", "unfinished_claims": 1}
+    gone = done(**running, lease_expires_at=timezone.now() - timedelta(seconds=1))
+    held = timezone.now() + timedelta(hours=1)
+    again = done(**running | {"unfinished_claims": 2}, lease_expires_at=held)
+
+    lost, taken_up = (text(researcher.get(f"/data/{one.pk}/")) for one in (gone, again))
+
+    assert ">Lost<" in lost
+    assert "Another one takes it up within a minute" in lost
+    assert ">Running<" in taken_up
+    assert "Start 2: the worker before was lost." in taken_up
+    assert "Lost" in text(researcher.get(LIST))
 
 
 def test_an_expired_export_says_so(researcher: Client) -> None:

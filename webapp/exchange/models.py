@@ -104,6 +104,14 @@ class Transfer(models.Model):
         return self.status in {self.Status.QUEUED, self.Status.RUNNING}
 
     @property
+    def is_lost(self) -> bool:
+        """Whether its worker stopped renewing the lease: another one takes it up."""
+        expires = self.lease_expires_at
+        return (
+            self.status == self.Status.RUNNING and expires is not None and expires < timezone.now()
+        )
+
+    @property
     def folder(self) -> Path:
         """Where its files lie; shared by the web server and the workers."""
         return Path(settings.DATA_DIR) / "exchange" / str(self.pk)

@@ -7,6 +7,7 @@ from webapp.exchange.models import Transfer
 from webapp.exchange.services import bad_rows, packed
 from webapp.exchange.tables import TABLES
 
+LOST = "Its worker is gone. Another one takes it up within a minute; nothing is half done."
 LOOKS = {"queued": "queued", "running": "running", "done": "finished"}
 
 
@@ -21,6 +22,7 @@ class TransferRow:
     look: str
     phase: str
     message: str
+    note: str
     progress: str
     share: float
     size: str
@@ -42,10 +44,11 @@ def transfer_row(transfer: Transfer) -> TransferRow:
         pk=transfer.pk,
         title=transfer.title,
         direction=transfer.get_direction_display(),
-        status=transfer.get_status_display().capitalize(),
-        look=LOOKS.get(transfer.status, "failed"),
+        status="Lost" if transfer.is_lost else transfer.get_status_display().capitalize(),
+        look="failed" if transfer.is_lost else LOOKS.get(transfer.status, "failed"),
         phase=transfer.phase,
         message=transfer.message,
+        note=_note(transfer),
         progress=f"{present.count(done)}{of} rows",
         share=round(100 * min(done / total, 1), 1) if total else 0.0,
         size=_size(transfer.bytes) if transfer.bytes else "",
@@ -57,6 +60,14 @@ def transfer_row(transfer: Transfer) -> TransferRow:
         bad_count=transfer.bad_count,
         bad_listed=bad_rows(transfer) is not None,
     )
+
+
+def _note(transfer: Transfer) -> str:
+    """What a person should know while it goes on."""
+    if transfer.is_lost:
+        return LOST
+    again = transfer.is_moving and transfer.unfinished_claims > 1
+    return f"Start {transfer.unfinished_claims}: the worker before was lost." if again else ""
 
 
 def report_rows(transfer: Transfer) -> list[dict[str, str]]:
