@@ -57,6 +57,11 @@ def lm_server() -> list[Service]:
     ]
 
 
+def model_server_answers() -> bool:
+    """Whether a model server answers where the settings expect the embedded one."""
+    return answers("127.0.0.1", settings.LM_PORT, "/health", 0)
+
+
 def model_is_ready() -> bool:
     """Whether the language model was converted before."""
     return any(settings.PLACES.models.glob("*/model.safetensors"))

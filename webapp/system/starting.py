@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -92,8 +92,12 @@ def forget_connections() -> None:
 
 @contextmanager
 def studio(say: Say) -> Iterator[None]:
-    """The studio that runs on this data folder, or one that is started and stopped again."""
+    """The studio that runs on this data folder, or one that is started and stopped again.
+
+    Raises CommandError where the one that runs has its model server elsewhere.
+    """
     if lock.holder(settings.PLACES.lock):
+        _find_model_server()
         yield
         return
     command = [sys.executable, "manage.py", "up", "--no-sample"]
@@ -111,6 +115,14 @@ def studio(say: Say) -> Iterator[None]:
     finally:
         child.terminate()
         child.wait()
+
+
+def _find_model_server() -> None:
+    if settings.EMBEDDED_LM and not stack.model_server_answers():
+        raise CommandError(
+            f"The studio that runs has no model server at port {settings.LM_PORT}. Give this"
+            " command the PORT and LM_PORT that the studio was started with."
+        )
 
 
 def _drain(stream: IO[str]) -> None:
