@@ -29,11 +29,12 @@ PLACE = ("before", "after", "deleted")
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows under one heading; `matching` counts the whole group, on all pages."""
+    """Rows under one heading, also as written out; `matching` counts the group on all pages."""
 
     title: str
     matching: int
-    rows: list[SafeString]
+    rows: list[ExperimentRow]
+    lines: list[SafeString]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +112,20 @@ def _beside(pins: list[Pin], ids: list[int], columns: list[Column]) -> Beside:
 def _groups(
     rows: Iterable[ExperimentRow], shown: frozenset[str], order: Order, counted: Facets
 ) -> list[RowGroup]:
+    def written(title: str, matching: int, of: Iterable[ExperimentRow]) -> RowGroup:
+        whole = list(of)
+        return RowGroup(title, matching, whole, [row_html(row, shown) for row in whole])
+
     if not order.group:
-        whole = [row_html(row, shown) for row in rows]
-        return [RowGroup("", counted.matching, whole)] if whole else []
+        only = written("", counted.matching, rows)
+        return [only] if only.rows else []
 
     def key(row: ExperimentRow) -> str:
         value = str(getattr(row, order.group))
         return "" if order.group == "owner" and value == "\N{EN DASH}" else value
 
     return [
-        RowGroup(
-            f"{order.group.replace('_', ' ')}: {name or 'none'}",
-            counted.kept[name],
-            [row_html(row, shown) for row in of],
-        )
+        written(f"{order.group.replace('_', ' ')}: {name or 'none'}", counted.kept[name], of)
         for name, of in groupby(rows, key)
     ]
 
