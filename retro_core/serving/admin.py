@@ -31,12 +31,14 @@ async def list_adapters(request: Request) -> Response:
 async def load_adapter(request: Request) -> Response:
     """Load an adapter from a folder, or replace the one of that name."""
     service, body = _service(request), await read_body(request, AdapterBody)
-    folder = allowed_folder(request.app.state.adapters_dir, body.path)
     replaced = service.adapters.get(body.name)
     try:
+        folder = allowed_folder(request.app.state.adapters_dir, body.path)
         adapter = await asyncio.to_thread(service.load_adapter, body.name, folder)
     except InvalidInput as error:
         raise Problem(str(error), field="path") from error
+    except OSError as error:  # too long a name, a folder that may not be read
+        raise Problem(f"path: cannot be read: {error.strerror}", field="path") from error
     if replaced and replaced.sha256 != adapter.sha256:
         service.engine.forget_adapter(replaced.sha256)
     return JSONResponse(_shown(adapter), 200 if replaced else 201)

@@ -147,6 +147,13 @@ def test_a_bad_adapter_is_refused_with_the_reason_and_the_server_goes_on(
     assert lm_server.http().get("/health").status_code == 200
 
 
+def test_a_path_that_no_folder_can_have_is_refused(lm_server: LmServer) -> None:
+    reply = load(lm_server, "far", Path("x" * 3000))
+
+    assert reply.status_code == 422
+    assert "File name too long" in reply.json()["error"]
+
+
 def test_adapters_are_loaded_at_start_and_only_from_the_folder(
     adapter_folder: Path, partial_adapter_folder: Path, tmp_path: Path
 ) -> None:
