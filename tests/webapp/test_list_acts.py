@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from tests.webapp.played import client_of, new_experiment, played_experiment
+from tests.webapp.listed import drafts, names, text
+from tests.webapp.played import client_of, played_experiment
 from webapp.annotation.models import Queue, QueueItem
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments import shelf
@@ -26,23 +27,6 @@ def viewer() -> Client:
 @pytest.fixture
 def administrator() -> Client:
     return client_of("administrator")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
-def names(response: HttpResponse) -> list[str]:
-    return [row.name for group in response.context["groups"] for row in group.rows]
-
-
-def drafts(*made: str) -> list[Experiment]:
-    first = new_experiment(made[0])
-    rest = [
-        Experiment.objects.create(name=name, task_set=first.task_set, method="react")
-        for name in made[1:]
-    ]
-    return [first, *rest]
 
 
 def bulk(client: Client, action: str, *rows: Experiment, **more: str) -> HttpResponse:

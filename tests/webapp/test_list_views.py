@@ -2,12 +2,12 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.compared import another
-from tests.webapp.played import client_of, new_experiment, played_experiment
+from tests.webapp.listed import drafts, names, text
+from tests.webapp.played import client_of, played_experiment
 from webapp import present
 from webapp.episodes.models import Reflection
 from webapp.experiments.deltas import deltas
@@ -22,23 +22,6 @@ OTHER_WAY = {"doors-0": [0.0, 0.0], "doors-1": [1.0], "doors-2": [0.0, 1.0]}
 @pytest.fixture
 def viewer() -> Client:
     return client_of("viewer")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
-def names(response: HttpResponse) -> list[str]:
-    return [row.name for group in response.context["groups"] for row in group.rows]
-
-
-def drafts(*made: str) -> list[Experiment]:
-    first = new_experiment(made[0])
-    rest = [
-        Experiment.objects.create(name=name, task_set=first.task_set, method="react")
-        for name in made[1:]
-    ]
-    return [first, *rest]
 
 
 def test_ratings_are_counted_as_they_are_written() -> None:
