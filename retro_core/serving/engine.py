@@ -223,7 +223,8 @@ class Engine:
         live = turn.live
         if turn.rows:
             self.generated_tokens += 1
-        prompt_just_done = turn.count > 1 and bool(turn.rows) and not live.done
+        in_prompt = live.buffer.length <= len(live.tokens)  # and not in a choice's tree
+        prompt_just_done = in_prompt and turn.count > 1 and bool(turn.rows) and not live.done
         if prompt_just_done or (not isinstance(live, LiveGeneration) and live.done):
             self.cache.store(_key(live), live.tokens[: live.buffer.length], live.buffer)
 
