@@ -44,3 +44,12 @@ def test_training_and_unseen_tasks_come_from_other_seeds_and_the_same_first_tria
     assert replace(second, reflection=first.reflection) == first
     assert hindsight(small).reflection.protocol == "hindsight"
     assert luck(small, 3).method == "resample"
+
+
+def test_a_draw_and_its_hindsight_share_the_first_trial() -> None:
+    small = PROTOCOLS["small"]
+
+    for draw in range(small.luck_draws):
+        played, reflected = luck(small, 1, draw), hindsight(small, draw)
+        assert (played.actor, played.seed) == (reflected.actor, reflected.seed)
+    assert len({luck(small, 1, draw).seed for draw in range(small.luck_draws)}) == small.luck_draws

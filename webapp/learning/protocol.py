@@ -9,6 +9,7 @@ from webapp.training.services.specs import preset_spec
 
 TRAINED: tuple[Stage, ...] = ("sft", "ppo", "grpo")
 BEST_OF_N = "best of n"
+PLAIN_BEST_OF_N = "plain best of n"
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,17 @@ class Protocol:
     """One form of the measurement. Counts of tasks, trials, reflections and updates.
 
     The actor acts at temperature 0, as in Reflexion, so that a retry differs by its reflection
-    alone; `luck_temperature` is that of the control that only tries again. Reflections are
-    collected in `train_split`: rooms that the actor was not tuned on, or it would fail too rarely,
-    and that are not among those of `unseen_split`.
+    alone; `luck_temperature` is that of the control that only tries again, and of `luck_draws`
+    more first trials of every training task: their successes give plans, and their failures are
+    more to reflect on. Reflections are collected in `train_split`: rooms that the actor was not
+    tuned on, or it would fail too rarely, and that are not among those of `unseen_split`.
     """
 
     name: str
     train_tasks: int
     unseen_tasks: int
     samples: int
-    luck_trials: int
+    luck_draws: int
     sft_epochs: float
     reward_epochs: float
     policy_updates: int
@@ -51,7 +53,7 @@ _SMALL = Protocol(
     train_tasks=48,
     unseen_tasks=24,
     samples=2,
-    luck_trials=3,
+    luck_draws=3,
     sft_epochs=3.0,
     reward_epochs=1.0,
     policy_updates=2,
@@ -67,7 +69,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         train_tasks=150,
         unseen_tasks=60,
         samples=4,
-        luck_trials=5,
+        luck_draws=5,
         reward_epochs=2.0,
         policy_updates=40,
         policy_batch=8,
@@ -111,17 +113,26 @@ def collecting(protocol: Protocol, sample: int) -> ExperimentConfig:
     return replace(config, method="reflexion", trials=2, reflection=reflection)
 
 
-def luck(protocol: Protocol, trials: int) -> ExperimentConfig:
+def luck(protocol: Protocol, trials: int, draw: int = 0) -> ExperimentConfig:
     """Trying again with another seed and nothing else."""
-    config = base_config(protocol)
-    actor = replace(config.actor, temperature=protocol.luck_temperature)
-    return replace(config, method="resample", trials=trials, actor=actor)
+    config = _drawn(base_config(protocol), protocol, draw)
+    return replace(config, method="resample", trials=trials)
 
 
-def hindsight(protocol: Protocol) -> ExperimentConfig:
-    """The plan of a later success as the reflection of the first failure, rated by a retry."""
+def hindsight(protocol: Protocol, draw: int | None = None) -> ExperimentConfig:
+    """The plan of a success as the reflection of a first failure, rated by a retry.
+
+    The failure is that of the actor at temperature 0, or of one of the draws.
+    """
     config = collecting(protocol, 0)
+    if draw is not None:
+        config = _drawn(config, protocol, draw)
     return replace(config, reflection=replace(config.reflection, protocol="hindsight"))
+
+
+def _drawn(config: ExperimentConfig, protocol: Protocol, draw: int) -> ExperimentConfig:
+    actor = replace(config.actor, temperature=protocol.luck_temperature)
+    return replace(config, actor=actor, seed=protocol.seed + draw)
 
 
 def control_arms(protocol: Protocol) -> dict[str, ExperimentConfig]:

@@ -39,7 +39,7 @@ def _text(measured: Measured) -> Iterator[str]:
     yield "## Time"
     yield from ["", *_minutes(measured), ""]
     yield "## Curves"
-    trained = [name for name in measured.arms if name.startswith(("retroformer", "best"))]
+    trained = [name for name in measured.arms if name.startswith(("retroformer", "best", "plain"))]
     controls = [name for name in measured.arms if name not in trained]
     yield from _curve(measured, "Trained arms beside the plain reflector", ["reflexion", *trained])
     yield from _curve(measured, "Controls", controls)

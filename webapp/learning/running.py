@@ -13,7 +13,7 @@ from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import create_experiment, start
 from webapp.learning import protocol as parts
-from webapp.learning.protocol import BEST_OF_N, TRAINED, Protocol
+from webapp.learning.protocol import BEST_OF_N, PLAIN_BEST_OF_N, TRAINED, Protocol
 from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import generated_set, save_task_set
 from webapp.training.models import Snapshot, TrainingRun
@@ -46,16 +46,24 @@ def run(protocol: Protocol, say: Say) -> Measured:
         WORLD, protocol.unseen_split, protocol.unseen_tasks, protocol.unseen_seed
     )
     collected = _collect(protocol, say)
-    arms = {
-        name: _play(protocol.title(name), unseen, config)
-        for name, config in parts.control_arms(protocol).items()
-    }
-    runs = _train(protocol, FIRST, _snapshot(protocol, collected), {}, say)
+    snapshot = _snapshot(protocol, collected)
+    arms = _control_arms(protocol, unseen, say)
+    runs = _train(protocol, FIRST, snapshot, {}, say)
     arms |= _trained_arms(protocol, unseen, runs)
-    runs |= _train(protocol, SECOND, _snapshot(protocol, collected), runs, say)
+    runs |= _train(protocol, SECOND, snapshot, runs, say)
     arms |= _trained_arms(protocol, unseen, runs)
     _wait(arms.values(), say)
     return Measured(protocol, arms, runs, collected)
+
+
+def _control_arms(protocol: Protocol, unseen: TaskSet, say: Say) -> dict[str, Experiment]:
+    """`react` to its end, since others take its first trials from the record; the rest started."""
+    configs = parts.control_arms(protocol)
+    first = {"react": _play(protocol.title("react"), unseen, configs.pop("react"))}
+    _wait(first.values(), say)
+    return first | {
+        name: _play(protocol.title(name), unseen, config) for name, config in configs.items()
+    }
 
 
 def _trained_arms(
@@ -73,38 +81,53 @@ def _trained_arms(
         if stage in runs
     }
     ranked = parts.trained_arm(protocol, reward_model=_made(runs["reward_model"]).name)
-    arms[BEST_OF_N] = _play(
-        protocol.title(BEST_OF_N), unseen, ranked, adapter=_loaded(runs["sft"]).name
-    )
+    for name, adapter in ((PLAIN_BEST_OF_N, ""), (BEST_OF_N, _loaded(runs["sft"]).name)):
+        arms[name] = _play(protocol.title(name), unseen, ranked, adapter=adapter)
     return arms
 
 
 def _collect(protocol: Protocol, say: Say) -> list[Experiment]:
+    """Two kinds of ratings: the plain reflector's samples, and plans of hindsight."""
     train = generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
-    luck = _play(protocol.title("luck"), train, parts.luck(protocol, protocol.luck_trials))
     samples = [
         _play(protocol.title(f"sample {number}"), train, parts.collecting(protocol, number))
         for number in range(protocol.samples)
     ]
-    _wait([luck, *samples], say)
-    solvable = _solved_later(samples[0], [luck, *samples])
-    if not solvable:
-        say("No training task was solved after a failure: there is no hindsight to learn from.")
-        return samples
-    name = protocol.title("tasks with hindsight")
-    held = TaskSet.objects.filter(name=name).first() or save_task_set(
-        name,
-        WORLD,
-        protocol.train_split,
-        [task.as_core() for task in solvable],
-        source="solved after a failure",
-    )
-    hindsight = _play(protocol.title("hindsight"), held, parts.hindsight(protocol))
-    _wait([hindsight], say)
-    return [*samples, hindsight]
+    _wait(samples, say)
+    draws = [
+        _play(protocol.title(f"luck {draw}"), train, parts.luck(protocol, 1, draw))
+        for draw in range(protocol.luck_draws)
+    ]
+    _wait(draws, say)
+    return [*samples, *_hindsight(protocol, samples, draws, say)]
 
 
-def _solved_later(first: Experiment, among: list[Experiment]) -> list[Task]:
+def _hindsight(
+    protocol: Protocol, samples: list[Experiment], draws: list[Experiment], say: Say
+) -> list[Experiment]:
+    """Plans for every first failure of a task that any episode solves, each rated by a retry."""
+    among = [*samples, *draws]
+    made = []
+    for draw, first in [(None, samples[0]), *enumerate(draws)]:
+        words = "hindsight" if draw is None else f"hindsight {draw}"
+        solvable = _solved_by_another(first, among)
+        if not solvable:
+            say(f"{words}: no task that failed was solved by another trial, so no plan to give.")
+            continue
+        name = protocol.title(f"tasks with {words}")
+        held = TaskSet.objects.filter(name=name).first() or save_task_set(
+            name,
+            WORLD,
+            protocol.train_split,
+            [task.as_core() for task in solvable],
+            source="solved by another trial",
+        )
+        made.append(_play(protocol.title(words), held, parts.hindsight(protocol, draw)))
+    _wait(made, say)
+    return made
+
+
+def _solved_by_another(first: Experiment, among: list[Experiment]) -> list[Task]:
     """Tasks whose first trial failed and that another recorded episode solves."""
     failed = Episode.objects.filter(experiment=first, trial=1, success=False).values("task")
     solved = Episode.objects.filter(experiment__in=among, success=True).values("task")

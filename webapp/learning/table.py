@@ -6,7 +6,6 @@ from retro_core.metrics import Interval, mcnemar, paired_difference
 from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning.running import Measured
-from webapp.training.models import MetricPoint
 
 BASELINE = "reflexion"
 
@@ -73,6 +72,21 @@ def _collected(measured: Measured) -> Iterator[str]:
 
 
 def _reward_model(measured: Measured) -> Iterator[str]:
-    points = MetricPoint.objects.filter(run=measured.runs["reward_model"], name__contains="auc")
-    for point in points.order_by("name", "step"):
-        yield f"reward model {point.split} {point.name} at step {point.step}: {point.value:.3f}"
+    """How well the reward model tells accepted reflections of held-out training tasks."""
+    run = measured.runs["reward_model"]
+    found = run.adapter.figures.get("validation") if run.adapter else None
+    if not found:
+        yield "The reward model was measured on no held-out task."
+        return
+    yield "| reward model on held-out training tasks | ROC-AUC | trial number alone |"
+    yield "|---|---|---|"
+    where = f"{found['rows']} reflections of {found['tasks']} tasks, {found['accepted']} accepted"
+    yield f"| {where} | {_area(found['auc'])} | {_area(found['trial_auc'])} |"
+
+
+def _area(value: Mapping[str, float | None]) -> str:
+    if value["mean"] is None:
+        return "one class only"
+    ends = [value["low"], value["high"]]
+    told = ", ".join("?" if end is None else f"{end:.2f}" for end in ends)
+    return f"{value['mean']:.2f} [{told}]"
