@@ -21,6 +21,9 @@ class Protocol:
     more first trials of every training task: their successes give plans, and their failures are
     more to reflect on. Reflections are collected in `train_split`: rooms that the actor was not
     tuned on, or it would fail too rarely, and that are not among those of `unseen_split`.
+    `noise` is the share of retries that are made lucky, or made to ignore good advice, for the
+    simulated annotator, who looks at the shares `corrected` of all ratings; reward models of
+    the shares `corrected_arms` are trained and played with.
     """
 
     name: str
@@ -42,6 +45,9 @@ class Protocol:
     unseen_seed: int = 202
     luck_temperature: float = 0.5
     prompt_tokens: int = 800
+    noise: float = 0.3
+    corrected: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    corrected_arms: tuple[float, ...] = (0.0, 1.0)
 
     def title(self, part: str) -> str:
         """The name of an experiment, snapshot or run of this protocol."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from retro_core.metrics import Interval, mcnemar, paired_difference
 from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
+from webapp.learning.corrected import area_of
 from webapp.learning.running import Measured
 
 BASELINE = "reflexion"
@@ -81,12 +82,4 @@ def _reward_model(measured: Measured) -> Iterator[str]:
     yield "| reward model on held-out training tasks | ROC-AUC | trial number alone |"
     yield "|---|---|---|"
     where = f"{found['rows']} reflections of {found['tasks']} tasks, {found['accepted']} accepted"
-    yield f"| {where} | {_area(found['auc'])} | {_area(found['trial_auc'])} |"
-
-
-def _area(value: Mapping[str, float | None]) -> str:
-    if value["mean"] is None:
-        return "one class only"
-    ends = [value["low"], value["high"]]
-    told = ", ".join("?" if end is None else f"{end:.2f}" for end in ends)
-    return f"{value['mean']:.2f} [{told}]"
+    yield f"| {where} | {area_of(found['auc'])} | {area_of(found['trial_auc'])} |"

@@ -98,9 +98,16 @@ def keep_scores(adapter_id: int, lines: Iterable[Row]) -> None:
 
 def effect(snapshot: Snapshot, base: str) -> dict[str, Any]:
     """The figures of the refit over a snapshot whose features are all there."""
+    return effect_of_people(
+        rated_features(snapshot, base), seed=int(snapshot.query.get("seed", 0))
+    )
+
+
+def rated_features(snapshot: Snapshot, base: str) -> list[RatedFeatures]:
+    """Every item of a snapshot whose features are all there."""
     items = list(snapshot.items.defer("prompt"))
     vectors = _vectors(base, {digest(item.text) for item in items})
-    rows = [
+    return [
         RatedFeatures(
             key=item.position,
             vector=vectors[digest(item.text)],
@@ -111,7 +118,6 @@ def effect(snapshot: Snapshot, base: str) -> dict[str, Any]:
         )
         for item in items
     ]
-    return effect_of_people(rows, seed=int(snapshot.query.get("seed", 0)))
 
 
 def _vectors(base: str, wanted: Iterable[str]) -> dict[str, Any]:

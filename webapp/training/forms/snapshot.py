@@ -38,6 +38,9 @@ class QueryForm(forms.Form):
     task_splits = forms.MultipleChoiceField(
         required=False, help_text="Tasks that you want to evaluate on should not be trained on."
     )
+    task_types = forms.MultipleChoiceField(
+        required=False, help_text="To train on some kinds of task and measure on others."
+    )
     rating_source = forms.ChoiceField(choices=RATING_SOURCES, label="Ratings")
     repeats = forms.ChoiceField(choices=REPEATS)
     validation_share = forms.FloatField(
@@ -59,11 +62,12 @@ class QueryForm(forms.Form):
         experiments.queryset = reflecting.order_by("-pk")
         self._offer("environments", Experiment.objects.values_list("environment", flat=True))
         self._offer("task_splits", Task.objects.values_list("split", flat=True))
+        self._offer("task_types", Task.objects.values_list("task_type", flat=True))
 
     def _offer(self, name: str, values: Any) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(value, value) for value in sorted(set(values.distinct()))]
+        field.choices = [(value, value) for value in sorted(set(values.distinct())) if value]
 
     def query(self) -> BufferQuery:
         """The query that the valid form describes."""
@@ -73,6 +77,7 @@ class QueryForm(forms.Form):
             experiments=tuple(row.pk for row in values["experiments"]),
             methods=tuple(values["methods"]),
             task_splits=tuple(values["task_splits"]),
+            task_types=tuple(values["task_types"]),
             rating_source=values["rating_source"],
             repeats=values["repeats"],
             validation_share=values["validation_share"],

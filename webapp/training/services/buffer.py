@@ -32,6 +32,7 @@ class BufferQuery:
     experiments: tuple[int, ...] = ()
     methods: tuple[str, ...] = ()
     task_splits: tuple[str, ...] = ()
+    task_types: tuple[str, ...] = ()
     rating_source: RatingSource = "effective"
     repeats: Repeats = "exact"
     validation_share: float = 0.2
@@ -54,6 +55,8 @@ def rated_reflections(query: BufferQuery) -> "QuerySet[Reflection]":
         chosen["experiment__method__in"] = query.methods
     if query.task_splits:
         chosen["episode__task__split__in"] = query.task_splits
+    if query.task_types:
+        chosen["episode__task__task_type__in"] = query.task_types
     rows = Reflection.objects.filter(**chosen).exclude(prompt="")
     if query.repeats == "near":
         rows = rows.filter(repeats_previous=False)

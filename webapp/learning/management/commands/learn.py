@@ -1,15 +1,15 @@
 """Runs the learning protocol through the product, and prints the table."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
-from webapp.learning.protocol import PROTOCOLS
+from webapp.learning import annotator, corrected, running, table, transfer
+from webapp.learning.protocol import PROTOCOLS, Protocol
 from webapp.learning.reporting import write_report
-from webapp.learning.running import run
-from webapp.learning.table import lines
 from webapp.system import starting
 
 
@@ -20,20 +20,34 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The form of the protocol."""
+        """The form of the protocol, and which of its parts."""
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
+        parser.add_argument(
+            "--part",
+            choices=["arms", "annotator", "transfer"],
+            default="arms",
+            help="all arms; noisy ratings that a script corrects; other chores than trained on",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Each line of progress with its time."""
+        parts: dict[str, Callable[[Protocol], Iterator[str]]] = {
+            "arms": self._arms,
+            "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
+            "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
+        }
         with starting.studio(self.say):
             try:
-                measured = run(PROTOCOLS[options["form"]], self.say)
+                for line in parts[options["part"]](PROTOCOLS[options["form"]]):
+                    self.stdout.write(line)
             except InvalidInput as error:
                 raise CommandError(str(error)) from error
-            for line in lines(measured):
-                self.stdout.write(line)
-            report = write_report(measured)
-            self.say(f"The same with curves, as report {report.pk}: {report.title}")
+
+    def _arms(self, form: Protocol) -> Iterator[str]:
+        measured = running.run(form, self.say)
+        yield from table.lines(measured)
+        report = write_report(measured)
+        self.say(f"The same with curves, as report {report.pk}: {report.title}")
 
     def say(self, line: str) -> None:
         """Print progress at once."""
