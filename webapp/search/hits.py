@@ -45,12 +45,12 @@ class Match:
         """What to order by: a sum keeps the database from walking along the ids."""
         return "d.id" if self.is_common else "(d.id + 0)"
 
-    def sql(self, columns: str, *, joined: bool, where: str = "") -> str:
-        """The rows without order or limit; the texts come from this module alone."""
-        joins = self.scope.joins if joined or self.filters else ""
+    def sql(self, where: str = "") -> str:
+        """Their ids without order or limit; the texts come from this module alone."""
+        joins = self.scope.joins if self.filters else ""
         wanted = "".join(f" AND {FILTERS[name]}" for name, _ in self.filters)
         return (
-            f"SELECT {columns} FROM {self.scope.table} d{joins}"
+            f"SELECT d.id FROM {self.scope.table} d{joins}"
             f" WHERE {self.scope.vector} @@ to_tsquery('simple', %s){wanted}{where}"
         )
 
@@ -94,38 +94,39 @@ def _is_common(scope: Scope, query: str) -> bool:
     return bool(number >= COMMON_FROM)
 
 
-def newest_ids(match: Match, *, before: int | None, after: int | None, limit: int) -> list[int]:
+def newest_ids(
+    match: Match, *, before: int | None = None, after: int | None = None, limit: int
+) -> list[int]:
     """Ids of one page, newest first; with `after`, those just newer than it, oldest first."""
     edge = after if after is not None else before
     where = "" if edge is None else f" AND d.id {'>' if after is not None else '<'} %s"
     order = "ASC" if after is not None else "DESC"
-    sql = match.sql("d.id", joined=False, where=where) + f" ORDER BY {match.order} {order} LIMIT %s"
+    sql = match.sql(where) + f" ORDER BY {match.order} {order} LIMIT %s"
     edges = [] if edge is None else [edge]
     return [row[0] for row in _rows(sql, [*match.values, *edges, limit])]
 
 
-def best_ids(match: Match, *, skip: int, limit: int) -> list[int]:
-    """Ids by how well they match, among the newest ones: ranking reads every row it ranks."""
-    rank = f"ts_rank({match.scope.vector}, to_tsquery('simple', %s)) AS rank"
-    newest = match.sql(f"d.id, {rank}", joined=False) + f" ORDER BY {match.order} DESC LIMIT %s"
-    sql = f"SELECT id FROM ({newest}) found ORDER BY rank DESC, id DESC OFFSET %s LIMIT %s"
-    values = [match.query, *match.values, NEWEST_LOOKED_AT, skip, limit]
-    return [row[0] for row in _rows(sql, values)]
+def looked_at(match: Match) -> list[int]:
+    """Ids of the newest matches, which are counted and ranked: the words are asked for once."""
+    return newest_ids(match, limit=NEWEST_LOOKED_AT)
 
 
-def facets(match: Match) -> Facets:
-    """Count the newest matches by each filter, in one query."""
-    columns = (
-        "x.environment AS environment, x.method AS method, e.success AS outcome,"
-        " x.id AS experiment, x.name AS name, e.id AS episode"
-    )
-    newest = match.sql(columns, joined=True) + f" ORDER BY {match.order} DESC LIMIT %s"
+def ranked(match: Match, ids: list[int]) -> list[int]:
+    """The ids by how well they match; equal ones newest first."""
+    rank = f"ts_rank({match.scope.vector}, to_tsquery('simple', %s))"
+    sql = f"SELECT d.id FROM {match.scope.table} d WHERE d.id = ANY(%s)"
+    return [row[0] for row in _rows(f"{sql} ORDER BY {rank} DESC, d.id DESC", [ids, match.query])]
+
+
+def facets(match: Match, ids: list[int]) -> Facets:
+    """Count these matches by each filter, in one query."""
     sql = (
-        "SELECT environment, method, outcome, experiment, name, count(*), count(DISTINCT episode)"
-        f" FROM ({newest}) found GROUP BY GROUPING SETS"
-        " ((environment), (method), (outcome), (experiment, name), ()) ORDER BY count(*) DESC"
+        "SELECT x.environment, x.method, e.success, x.id, x.name, count(*), count(DISTINCT e.id)"
+        f" FROM {match.scope.table} d{match.scope.joins} WHERE d.id = ANY(%s)"
+        " GROUP BY GROUPING SETS ((x.environment), (x.method), (e.success), (x.id, x.name), ())"
+        " ORDER BY count(*) DESC"
     )
-    return _facets(_rows(sql, [*match.values, NEWEST_LOOKED_AT]))
+    return _facets(_rows(sql, [ids]))
 
 
 def _facets(rows: list[tuple[Any, ...]]) -> Facets:

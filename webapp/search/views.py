@@ -41,8 +41,8 @@ def search(request: HtmxHttpRequest) -> HttpResponse:
 def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dict[str, Any]:
     scope = SCOPES[asked["scope"]]
     match = hits.match_of(scope, words, asked)
-    ids, pages = _page(request, asked, match)
-    spread = hits.facets(match) if not pages["newer"] else None
+    ids, pages, looked_at = _page(request, asked, match)
+    spread = None if looked_at is None else hits.facets(match, looked_at)
     return {
         "rows": found_rows(scope, ids, words.pattern()),
         "page": pages,
@@ -56,23 +56,33 @@ def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dic
 
 def _page(
     request: HtmxHttpRequest, asked: dict[str, Any], match: hits.Match
-) -> tuple[list[int], dict[str, str]]:
-    """Ids of the page that is asked for, and the addresses of its neighbours."""
+) -> tuple[list[int], dict[str, str], list[int] | None]:
+    """Ids of a page, addresses of its neighbours, and on the first the ids that are counted."""
+    before, after = (whole_number(request.GET.get(name)) for name in ("before", "after"))
     if asked["order"] == "best":
-        skip = min(whole_number(request.GET.get("skip")) or 0, hits.NEWEST_LOOKED_AT)
-        ids = hits.best_ids(match, skip=skip, limit=PAGE_SIZE + 1)
+        looked_at = hits.looked_at(match)
+        skip = min(whole_number(request.GET.get("skip")) or 0, len(looked_at))
+        ids = hits.ranked(match, looked_at)[skip:]
         back = _address(asked, skip=max(skip - PAGE_SIZE, 0)) if skip else ""
         on = _address(asked, skip=skip + PAGE_SIZE) if len(ids) > PAGE_SIZE else ""
-        return ids[:PAGE_SIZE], {"newer": back, "older": on}
-    before, after = (whole_number(request.GET.get(name)) for name in ("before", "after"))
+        return ids[:PAGE_SIZE], {"newer": back, "older": on}, None if skip else looked_at
+    if before is None and after is None:
+        ids = hits.looked_at(match)
+        older = _address(asked, before=ids[PAGE_SIZE - 1]) if len(ids) > PAGE_SIZE else ""
+        return ids[:PAGE_SIZE], {"newer": "", "older": older}, ids
+    return *_later_page(asked, match, before, after), None
+
+
+def _later_page(
+    asked: dict[str, Any], match: hits.Match, before: int | None, after: int | None
+) -> tuple[list[int], dict[str, str]]:
+    """The page behind one id or before another, newest first."""
     ids = hits.newest_ids(match, before=before, after=after, limit=PAGE_SIZE + 1)
     more, ids = len(ids) > PAGE_SIZE, ids[:PAGE_SIZE]
     if after is not None:
         ids = ids[::-1]
-    has_newer = more if after is not None else before is not None
-    has_older = after is not None or more
-    newer = _address(asked, after=ids[0]) if ids and has_newer else ""
-    older = _address(asked, before=ids[-1]) if ids and has_older else ""
+    newer = _address(asked, after=ids[0]) if ids and (more or after is None) else ""
+    older = _address(asked, before=ids[-1]) if ids and (more or after is not None) else ""
     return ids, {"newer": newer, "older": older}
 
 
