@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the data, when it is made")
     parser.add_argument("--rounds", type=int, default=20, help="requests for each page")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="kept for the next run")
-    parser.add_argument("--only", default="", help="pages whose name holds this")
+    parser.add_argument("--only", default="", help="pages whose name holds this; or busy")
     options = parser.parse_args()
     environment = {
         "STUDIO_DATA_DIR": str(options.folder),

@@ -3,17 +3,12 @@
 import http.client
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.web_pages import LIMITS, BenchPage, import_lines, pages
+from bench.web_busy import exporting_and_importing
+from bench.web_pages import LIMITS, BenchPage, pages
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 WARM_UP = 3
@@ -51,7 +46,7 @@ def measure_all(web_pid: int, database_pid: int, port: int, *, rounds: int, only
         if only in page.name:
             found = measure(page, session, (web_pid, database_pid), port, rounds)
             failed += not tell(page, found)
-    if not only:
+    if not only or only == "busy":
         busy(session, port, rounds)
     print(f"\n{failed} pages over their limits; load average {os.getloadavg()[0]:.1f} at the end")
 
@@ -165,9 +160,9 @@ def wait_for(port: int) -> None:
 
 
 def busy(session: str, port: int, rounds: int) -> None:
-    """List and rare-word search while one experiment is exported and a log imported, repeatedly."""
+    """List and rare-word search while everything is exported and a log imported."""
     chosen = [page for page in pages() if page.while_busy]
-    with importing(), exporting(session, port):
+    with exporting_and_importing():
         for page in chosen:
             walls = []
             for number in range(rounds):
@@ -182,39 +177,3 @@ def busy(session: str, port: int, rounds: int) -> None:
                 f" | {p95:.0f} | | | | p95 {limit:.0f} | {word} |",
                 flush=True,
             )
-
-
-@contextmanager
-def importing() -> Iterator[None]:
-    """Imports of a log of many episodes, one after the other, in a process of their own."""
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as log:
-        log.writelines(import_lines())
-        log.flush()
-        command = [sys.executable, "manage.py", "import_episodes", log.name]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            try:
-                yield
-            finally:
-                process.terminate()
-
-
-@contextmanager
-def exporting(session: str, port: int) -> Iterator[None]:
-    """Downloads of the largest experiment, one after the other."""
-    from webapp.experiments.models import Experiment
-
-    largest = Experiment.objects.order_by("-episodes_count")[0].pk
-    page = BenchPage("export", "list", [f"/experiments/{largest}/experiment.json"])
-    over = threading.Event()
-
-    def download() -> None:
-        while not over.is_set():
-            ask(page, session, port, 0)
-
-    thread = threading.Thread(target=download)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
