@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from retro_core.serving.heap import MEBIBYTE, FreedMemory
 from retro_core.serving.kv import KvBuffer
-
-MEBIBYTE = 1 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +38,7 @@ class PrefixCache:
         self.hit_tokens = 0
         self.looked_up_tokens = 0
         self._roots: dict[str, Node] = {}
+        self._freed = FreedMemory()
         self._clock = itertools.count(1)
 
     def restore(self, key: str, tokens: list[int], buffer: KvBuffer) -> int:
@@ -102,7 +102,7 @@ class PrefixCache:
         """Drop everything kept for an adapter."""
         root = self._roots.pop(key, None)
         if root is not None:
-            self.bytes -= sum(node.nbytes for node in _walk(root))
+            self._lose(sum(node.nbytes for node in _walk(root)))
 
     def _add(self, parent: Node, tokens: tuple[int, ...], states: Tensor) -> None:
         parent.children[tokens[0]] = Node(tokens, states, parent, used=next(self._clock))
@@ -135,7 +135,11 @@ class PrefixCache:
     def _remove(self, leaf: Node) -> None:
         if leaf.parent is not None:
             del leaf.parent.children[leaf.tokens[0]]
-        self.bytes -= leaf.nbytes
+        self._lose(leaf.nbytes)
+
+    def _lose(self, size: int) -> None:
+        self.bytes -= size
+        self._freed.add(size)
 
 
 def _shared_length(run: tuple[int, ...], tokens: list[int], position: int) -> int:
