@@ -26,7 +26,7 @@ function changed() {
 }
 
 function typed() {
-  return [...new FormData(form)].filter(([name]) => !/^(csrf|version|key|seconds)/.test(name));
+  return [...new FormData(form)].filter(([name]) => !/^(csrf|version|key|seconds|tab)/.test(name));
 }
 
 function backUp() {
@@ -141,7 +141,7 @@ function restore() {
   kept.fields.forEach(([name, value]) => all.set(name, [...(all.get(name) || []), value]));
   for (const field of form.elements) {
     const values = all.get(field.name) || [];
-    if (/^(csrf|version|key|seconds)/.test(field.name)) continue;
+    if (/^(csrf|version|key|seconds|tab)/.test(field.name)) continue;
     if (field.type === "radio" || field.type === "checkbox") field.checked = values.includes(field.value);
     else if (values.length) field.value = values[0];
   }
@@ -246,6 +246,17 @@ function override(value) {
   choose("kind", "override");
 }
 
+function writeValue() {
+  choose("kind", "override");
+  form.elements.value.focus();
+  form.elements.value.select();
+}
+
+function giveReasons() {
+  choose("kind", "override");
+  form.querySelector('[name="reasons"]').focus();
+}
+
 function cycle(key) {
   const boxes = [...document.querySelectorAll(`[data-cycle="${key}"] input`)];
   const next = boxes.findIndex((box) => box.checked) + 1;
@@ -280,11 +291,14 @@ function onAnswerKey(event) {
   else if (key === "x") highlight("bad");
   else if (key === "s") skip.requestSubmit();
   else if (key === "m") form.elements.note.focus();
+  else if (key === "v") writeValue();
+  else if (key === "y") giveReasons();
   else return;
   event.preventDefault();
 }
 
 function begin() {
+  form.elements.tab.value = Math.random().toString(36).slice(2);
   spans = JSON.parse(document.getElementById("spans").textContent);
   form.elements.spans.value = JSON.stringify(spans);
   document.getElementById("highlights").hidden = false;

@@ -75,6 +75,51 @@ def test_a_stale_tab_is_told_and_overwrites_nothing(ann: Client, item: QueueItem
     assert Draft.objects.get().body["note"] == "newer"
 
 
+def test_submitting_in_a_stale_tab_tells_of_the_newer_draft_first(
+    ann: Client, item: QueueItem
+) -> None:
+    ann.post(address(item, "take/"))
+    ann.post(address(item, "draft/"), {"note": "newer", "version": 0, "tab": "one"})
+    stale = filled(item) | {"version": 0, "tab": "two"}
+
+    refused = ann.post(address(item, "submit/"), stale)
+
+    assert refused.status_code == 409
+    assert "Another tab saved a newer draft" in text(refused)
+    assert Draft.objects.get().body["note"] == "newer"
+
+    again = ann.post(address(item, "submit/"), stale | {"version": 1})
+
+    assert again.status_code == 302
+    assert Response.objects.get().note == ""
+
+
+def test_a_tab_whose_save_arrived_unheard_is_not_stale(ann: Client, item: QueueItem) -> None:
+    ann.post(address(item, "take/"))
+    typed = {"version": 0, "tab": "one"}
+    wants = {"headers": {"Accept": "application/json"}}
+    ann.post(address(item, "draft/"), typed | {"note": "first"}, **wants)
+
+    later = ann.post(address(item, "draft/"), typed | {"note": "second"}, **wants)
+
+    assert later.json()["version"] == 2
+    assert Draft.objects.get().body["note"] == "second"
+    assert ann.post(address(item, "submit/"), filled(item) | typed).status_code == 302
+
+
+def test_an_override_without_its_value_shows_no_next_episode(ann: Client, item: QueueItem) -> None:
+    ann.post(address(item, "take/"))
+    chosen = {"kind": "override", "spans": "[]"}
+    ann.post(address(item, "draft/"), chosen | {"value": "", "version": 0})
+    before = text(ann.get(address(item)))
+
+    ann.post(address(item, "draft/"), chosen | {"value": "-0.5", "version": 1})
+
+    assert "open blue" not in before
+    assert "open blue" in text(ann.get(address(item)))
+    assert Draft.objects.get().first_value == -0.5
+
+
 def test_submitting_leads_to_the_next_item_and_undo_leads_back(
     ann: Client, item: QueueItem
 ) -> None:

@@ -13,7 +13,7 @@ from webapp.annotation.models.responses import (
     SPAN_LABELS,
     Response,
 )
-from webapp.annotation.services.answers import Answer
+from webapp.annotation.services.answers import Answer, Seen
 
 LARGEST_VALUE = 1000.0
 MOST_SPANS = 50
@@ -58,6 +58,7 @@ class DraftForm(forms.Form):
     spans = SpansField(required=False)
     note = forms.CharField(required=False, max_length=MOST_NOTE, strip=False)
     key = forms.UUIDField(required=False)
+    tab = forms.CharField(required=False, max_length=40)  # which page of the browser wrote it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,6 +76,7 @@ class AnswerForm(DraftForm):
     )
     key = forms.UUIDField(error_messages={"required": "Open the item again."})
     seconds = forms.FloatField(required=False, min_value=0)
+    version = forms.IntegerField(required=False, min_value=0)
 
     def __init__(self, *args: Any, automatic: float | None, length: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,6 +99,12 @@ class AnswerForm(DraftForm):
         if kind != Response.Kind.OVERRIDE:
             values |= {"value": None, "reasons": []}
         return values
+
+    @property
+    def seen(self) -> Seen | None:
+        """The draft that the writer saw last; None where no page sent this."""
+        version = self.cleaned_data["version"]
+        return None if version is None else Seen(version, self.cleaned_data["tab"])
 
     @property
     def answer(self) -> Answer:

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from webapp.annotation.models import Assignment, Batch, Draft, QueueItem, RatingEvent, Response
@@ -46,6 +46,20 @@ class Answer:
         return hashlib.sha256(whole.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The version of the draft that a page knows, and the page's own name."""
+
+    version: int
+    tab: str
+
+    def is_older_than(self, draft: Draft | None) -> bool:
+        """Whether another page saved since; what this page itself saved is no news to it."""
+        if draft is None or draft.version <= self.version:
+            return False
+        return not self.tab or draft.body.get("tab") != self.tab
+
+
 @transaction.atomic
 def save_draft(
     item_id: int, person_id: int, version: int, body: dict[str, Any], key: UUID | None = None
@@ -53,9 +67,11 @@ def save_draft(
     """Save over the version that the writer saw; None if another tab saved or submitted since.
 
     `key` is that of the answer being written: a save that arrives after its submission is late.
+    A tab whose last save arrived though it never heard so goes on from its own draft.
     The first answer is kept apart, because only then the next episode is shown.
     """
     drafts = Draft.objects.filter(item=item_id, person=person_id)
+    saved = False
     if version == 0:
         lock_item(item_id)
     if key is not None and key != submission_key(item_id, person_id):
@@ -65,22 +81,26 @@ def save_draft(
             item_id=item_id, person_id=person_id, defaults={"body": body}
         )
         saved = is_new or draft.body == body
-    else:
-        saved = bool(
-            drafts.filter(version=version).update(
-                version=F("version") + 1, body=body, saved_at=timezone.now()
-            )
-        )
+    if not saved:
+        words = {"version": F("version") + 1, "body": body, "saved_at": timezone.now()}
+        saved = bool(drafts.filter(_known_to(version, body.get("tab"))).update(**words))
     if not saved:
         return None
     Assignment.objects.renew(item_id, person_id)
     return _note_first(drafts.get())
 
 
+def _known_to(version: int, tab: str | None) -> Q:
+    own = Q(version=version + 1, body__tab=tab) if tab else Q()
+    return Q(version=version) | own
+
+
 def _note_first(draft: Draft) -> Draft:
-    kind = draft.body.get("kind", "")
-    if kind and not draft.first_kind:
-        draft.first_kind, draft.first_value = kind, _number(draft.body.get("value"))
+    """To override is an answer once it has a value."""
+    kind, value = draft.body.get("kind", ""), _number(draft.body.get("value"))
+    given = kind != Response.Kind.OVERRIDE or value is not None
+    if kind and given and not draft.first_kind:
+        draft.first_kind, draft.first_value = kind, value
         draft.save(update_fields=["first_kind", "first_value"])
     return draft
 
@@ -114,11 +134,13 @@ def submit(
     *,
     seconds: float | None = None,
     batch: Batch | None = None,
+    seen: Seen | None = None,
 ) -> Response:
     """Add the answer, once however often it is sent, and settle the rating.
 
     A correction replaces the person's own earlier answer. Raises Refused if the item has been
-    answered by as many people as it needs, or in another tab.
+    answered by as many people as it needs, or in another tab, or if another tab holds a newer draft
+    than `seen`.
     """
     item = lock_item(item_id)
     earlier = Response.objects.filter(key=key).first()
@@ -128,11 +150,14 @@ def submit(
         raise Refused("You answered this item in another tab since. Look at that answer first.")
     if not may_work(item.queue, person):
         raise Refused("The queue takes no more answers from you. Your draft is kept.")
+    draft = Draft.objects.select_for_update().filter(item=item_id, person=person).first()
+    if seen is not None and seen.is_older_than(draft):
+        raise Refused("Another tab saved a newer draft. Submit again to keep what is here.")
     last = Response.objects.filter(item=item_id, person=person, replaced_by=None).first()
     if last is None or last.kind == Response.Kind.WITHDRAWN:
         _fill_place(item, person.pk)
     extra = {"key": key, "replaces": last, "seconds": seconds, "batch": batch}
-    response = _add(item, person, answer, extra)
+    response = _add(item, person, answer, draft, extra)
     Draft.objects.filter(item=item_id, person=person).delete()
     settle([item.reflection_id], Reason(person, RatingEvent.Cause.RESPONSE, response=response))
     return response
@@ -150,8 +175,9 @@ def _fill_place(item: QueueItem, person_id: int) -> None:
     Assignment.objects.filter(item=item, person=person_id).update(state=Assignment.State.DONE)
 
 
-def _add(item: QueueItem, person: User, answer: Answer, extra: dict[str, Any]) -> Response:
-    draft = Draft.objects.filter(item=item, person=person).first()
+def _add(
+    item: QueueItem, person: User, answer: Answer, draft: Draft | None, extra: dict[str, Any]
+) -> Response:
     automatic = item.reflection.automatic_rating
     return Response.objects.create(
         item=item,

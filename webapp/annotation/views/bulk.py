@@ -59,6 +59,8 @@ def bulk_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
     complaint = _complaint(chosen)
     if not form.is_valid() or complaint:
         return _render(request, queue, form, chosen, complaint, status=422)
+    if "back" in request.POST:
+        return _render(request, queue, form, chosen)
     if "apply" in request.POST:
         return _apply(request, queue, chosen, form.answer)
     return _render(request, queue, form, chosen, preview=_preview(queue, chosen, form.answer))

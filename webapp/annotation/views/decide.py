@@ -84,6 +84,7 @@ def item_decide(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpRe
         "form": form,
         "now": now,
         "failed": panels.condensed(reflection.episode),
+        "gold_answer": panels.gold_answer(reflection.episode.task),
         "goal": present.clip(reflection.episode.task.goal, panels.GOAL_SHOWN),
         "outcome": panels.outcome(item),
         "answers": panels.answer_rows(list(answers)),

@@ -110,7 +110,9 @@ def submit(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpRespons
         return render_item(request, item, _as_sent(request), words, status=422)
     key, seconds = form.cleaned_data["key"], form.cleaned_data["seconds"]
     try:
-        response = answers.submit(item.pk, person, form.answer, key, seconds=seconds)
+        response = answers.submit(
+            item.pk, person, form.answer, key, seconds=seconds, seen=form.seen
+        )
     except answers.Refused as refusal:
         return render_item(request, item, _as_sent(request), [str(refusal)], status=409)
     return _to_next(request, item.queue, undo=response.pk)
