@@ -16,6 +16,7 @@ from webapp.annotation.models import (
     Counterfactual,
     Queue,
 )
+from webapp.annotation.services import counterfactual
 from webapp.annotation.services.making import Selection, sample
 from webapp.episodes.models import Reflection
 from webapp.training.services.buffer import BufferQuery
@@ -95,11 +96,21 @@ def test_the_list_of_replays_asks_the_database_no_more_for_more_rows(
         lead.get("/annotation/counterfactuals/")
 
 
-def test_replays_that_disagree_are_a_source() -> None:
+def test_replays_that_disagree_most_are_a_source() -> None:
     rows = reflections(3)
+    replayed(rows[0], [0.25, 0.0])
     replayed(rows[2], [1.0, 0.0])
 
     assert sample(Selection([], size=1, replayed_share=1.0), 0) == {rows[2].pk: "replayed"}
+
+
+def test_what_was_not_replayed_is_asked_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = queue_of(count=3)
+    first, second, third = Reflection.objects.order_by("pk")
+    replayed(first, [1.0, 0.0])
+    monkeypatch.setattr(counterfactual, "MOST_ASKED", 2)
+
+    assert counterfactual.not_replayed_first(queue) == [second.pk, third.pk]
 
 
 def test_the_form_takes_the_new_shares_and_wants_the_model_that_is_meant(lead: Client) -> None:

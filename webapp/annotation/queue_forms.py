@@ -147,7 +147,7 @@ class QueueForm(TermsForm):
     )
     model_share = _share("Reward model disagrees", "Its score has another sign, surest first.")
     uncertain_share = _share("Reward model uncertain", "Its scores nearest to 0.")
-    replayed_share = _share("Counterfactual disagrees", "Replays say another sign.")
+    replayed_share = _share("Counterfactual disagrees", "Replays say another sign, furthest first.")
     gold_share = _share("Gold", "Decided before; annotators are compared with it.")
     again_share = _share("Asked again", "Second copies, to see whether people repeat themselves.")
     seed = forms.IntegerField(

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Abs, Coalesce
 
 from retro_core.config import WRITES_REFLECTIONS
 from retro_core.counterfactual import Difference, PlannedReplay, difference
 from retro_core.types import Episode
 from webapp import jobs
-from webapp.annotation.models import Counterfactual, Replay, Work
+from webapp.annotation.models import Counterfactual, Queue, Replay, Work
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 
@@ -123,12 +124,20 @@ def difference_of(row: Counterfactual) -> Difference:
     return difference({(pair, shown): value for pair, shown, value in rows})
 
 
-def disagreeing() -> "QuerySet[Reflection]":
-    """Reflections whose counterfactual rating has another sign than the automatic one."""
-    rated = Reflection.objects.filter(counterfactual__mean__isnull=False)
+def disagreeing(reflections: "QuerySet[Reflection]") -> "QuerySet[Reflection]":
+    """Those whose counterfactual rating has another sign than the automatic one, furthest first."""
+    rated = reflections.filter(counterfactual__mean__isnull=False)
     differ = (
         Q(counterfactual__mean__gt=0, automatic_rating__lte=0)
         | Q(counterfactual__mean__lt=0, automatic_rating__gte=0)
         | Q(counterfactual__mean=0) & ~Q(automatic_rating=0)
     )
-    return rated.filter(differ)
+    gap = Abs(F("counterfactual__mean") - Coalesce("automatic_rating", 0.0))
+    return rated.filter(differ).order_by(gap.desc(), "pk")
+
+
+def not_replayed_first(queue: Queue) -> list[int]:
+    """At most MOST_ASKED reflections of a queue, so that asking again reaches the rest."""
+    rows = Reflection.objects.filter(pk__in=queue.items.values("reflection"))
+    ordered = rows.order_by(F("counterfactual").asc(nulls_first=True), "pk")
+    return list(ordered.values_list("pk", flat=True)[:MOST_ASKED])

@@ -38,8 +38,9 @@ class Selection:
     `zero_share` are drawn from those rated zero, `disputed_share` from those that people value
     differently, `model_share` from those on whose sign the reward model `adapter` disagrees with
     the automatic rating (most certain first), `uncertain_share` from its scores nearest to 0,
-    `replayed_share` from those whose counterfactual rating has another sign, `gold_share` from
-    decided gold, `control_share` from all; the rest in the order of the filter's random draw.
+    `replayed_share` from those whose counterfactual rating has another sign (furthest first),
+    `gold_share` from decided gold, `control_share` from all; the rest in the order of the filter's
+    random draw.
     `again_share` are second copies of items drawn, to see whether people repeat themselves.
     """
 
@@ -101,7 +102,7 @@ def sample(selection: Selection, seed: int) -> dict[int, QueueItem.Source]:
     rng = random.Random(seed)
     rng.shuffle(everything)
     scored = _by_score(selection.adapter, rows)
-    replayed = set(disagreeing().values_list("pk", flat=True))
+    replayed = disagreeing(rows).values_list("pk", flat=True)
     gold = _gold(selection)
     rng.shuffle(gold)
     wanted = [
@@ -109,7 +110,7 @@ def sample(selection: Selection, seed: int) -> dict[int, QueueItem.Source]:
         (source.DISPUTED, [pk for pk in everything if pk in disputed], selection.disputed_share),
         (source.MODEL, scored.against, selection.model_share),
         (source.UNCERTAIN, scored.uncertain, selection.uncertain_share),
-        (source.REPLAYED, [pk for pk in everything if pk in replayed], selection.replayed_share),
+        (source.REPLAYED, replayed, selection.replayed_share),
         (source.CONTROL, everything, selection.control_share),
         (source.ZERO, [pk for pk in everything if pk in zero], selection.zero_share),
     ]

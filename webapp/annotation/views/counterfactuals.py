@@ -87,8 +87,7 @@ def counterfactual_ask(request: HttpRequest, reflection_id: int) -> HttpResponse
 def queue_ask(request: HttpRequest, queue_id: int) -> HttpResponse:
     """Queue the replays of every item of a queue."""
     queue = queue_or_404(queue_id)
-    wanted = queue.items.order_by("pk").values_list("reflection", flat=True).distinct()
-    _ask(request, list(wanted[: services.MOST_ASKED]))
+    _ask(request, services.not_replayed_first(queue))
     return redirect("annotation:queue", queue.pk)
 
 
