@@ -32,7 +32,9 @@ def reflection_prompt(
     """
     before = [prompts.text(f"reflection_{config.reflection.format}"), *_examples(config, prompts)]
     before.append(prompts.fill("reflection_task", goal=task.goal))
-    after = [prompts.fill("reflection_ending", reason=ENDINGS[episode.truncation_reason])]
+    reason = ENDINGS[episode.truncation_reason]
+    # Said again where the answer begins: a small model else plans the chore of the worked example.
+    after = [prompts.fill("reflection_ending", reason=reason, goal=task.goal)]
     if earlier:
         after.insert(0, prompts.fill("reflection_earlier", earlier="\n\n".join(earlier)))
     used = sum(len(part) + 2 for part in [*before, *after])

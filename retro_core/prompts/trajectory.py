@@ -1,4 +1,4 @@
-"""A trajectory as plain text, with its middle left out where it would be too long."""
+"""A trajectory as plain text, with what was seen before left out where it would be too long."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,28 @@ from retro_core.types import Step
 def trajectory_text(opening: str, steps: Sequence[Step], room: int, prompts: PromptSet) -> str:
     """Opening observation and steps within about `room` characters.
 
-    The end tells most about a failure and the start about the search, so both are kept, the end
-    first; a line says how many steps between them are left out.
+    The end tells most about the failure, so it has a third of the room. The rest goes to steps
+    that showed something new, first ones first: where a thing was seen is worth more than a second
+    visit. What room is left holds more of the end. A line says how many steps are left out between.
     """
     texts = [step_text(step, room // 4) for step in steps]
-    longest_gap = prompts.fill("trajectory_gap", count=str(len(texts)))
-    room_for_steps = room - len(opening) - len(longest_gap) - 2
-    first, last = _kept_ends([len(text) + 1 for text in texts], room_for_steps)
-    lines = [*([opening] if opening else []), *texts[:first]]
-    if first < last:
-        lines.append(prompts.fill("trajectory_gap", count=str(last - first)))
-    return "\n".join([*lines, *texts[last:]])
+    longest_gap = len(prompts.fill("trajectory_gap", count=str(len(texts)))) + 1
+    sizes = [len(text) + 1 for text in texts]
+    kept = _kept(sizes, _is_new(steps), room - len(opening) - 1, longest_gap)
+    lines = [opening] if opening else []
+    left_out = 0
+    for number, text in enumerate(texts):
+        if number not in kept:
+            left_out += 1
+            continue
+        lines += _gap(left_out, prompts)
+        lines.append(text)
+        left_out = 0
+    return "\n".join([*lines, *_gap(left_out, prompts)])
+
+
+def _gap(count: int, prompts: PromptSet) -> list[str]:
+    return [prompts.fill("trajectory_gap", count=str(count))] if count else []
 
 
 def step_text(step: Step, longest_observation: int) -> str:
@@ -31,16 +42,33 @@ def step_text(step: Step, longest_observation: int) -> str:
     return f"{thought}> {step.action}\n{observation}"
 
 
-def _kept_ends(sizes: Sequence[int], room: int) -> tuple[int, int]:
-    """How many to keep at the start, and from which index on at the end: two thirds at the end."""
-    first, last, at_start, at_end = 0, len(sizes), 0, 0
-    while first < last:
-        from_end = at_end <= 2 * at_start
-        size = sizes[last - 1] if from_end else sizes[first]
-        if at_start + at_end + size > room:
-            break
-        if from_end:
-            last, at_end = last - 1, at_end + size
-        else:
-            first, at_start = first + 1, at_start + size
-    return first, last
+def _is_new(steps: Sequence[Step]) -> list[bool]:
+    """Whether each step's observation was not seen before."""
+    seen: set[str] = set()
+    new = []
+    for step in steps:
+        new.append(step.observation not in seen)
+        seen.add(step.observation)
+    return new
+
+
+def _kept(sizes: Sequence[int], new: Sequence[bool], room: int, gap: int) -> set[int]:
+    """The steps to show. Every step but the last ones is counted with a gap before it."""
+    if sum(sizes) <= room:
+        return set(range(len(sizes)))
+    first = _end_within(sizes, len(sizes), room // 3)
+    kept = set(range(first, len(sizes)))
+    room -= sum(sizes[first:]) + gap
+    for number in range(first):
+        if new[number] and sizes[number] + gap <= room:
+            kept.add(number)
+            room -= sizes[number] + gap
+    return kept | set(range(_end_within(sizes, first, room), first))
+
+
+def _end_within(sizes: Sequence[int], stop: int, room: int) -> int:
+    """The first of the last steps before `stop` that fit the room together."""
+    while stop > 0 and sizes[stop - 1] <= room:
+        stop -= 1
+        room -= sizes[stop]
+    return stop

@@ -88,24 +88,44 @@ def test_the_reflection_prompt_holds_task_trajectory_earlier_reflections_and_end
         "Task: put a clean plate in shelf.\n\n"
         f"{ROOM}\n> go to shelf 1\nOn the shelf 1, you see nothing.\n\n"
         "Earlier reflections:\nGo left.\n\n"
-        "Result: failed, the steps ran out.\nReflection:"
+        "Result: failed, the steps ran out.\n"
+        "The task was: put a clean plate in shelf.\nReflection:"
     )
 
 
-def test_a_long_trajectory_keeps_its_start_and_more_of_its_end():
+def test_a_long_trajectory_keeps_its_start_and_its_end():
     steps = [(f"go to drawer {n}", f"The drawer {n} is closed.") for n in range(100)]
+
+    shown, gaps = shown_steps(steps)
+
+    (gap,) = gaps
+    assert len(shown) + gap == 100
+    at_start = next(n for n in range(100) if n not in shown)
+    at_end = len(shown) - at_start
+    assert shown == [*range(at_start), *range(100 - at_end, 100)]
+    assert at_start > 0 < at_end
+
+
+def test_a_long_trajectory_keeps_what_was_seen_once_and_leaves_out_second_visits():
+    steps = [(f"go to drawer {n}", "The drawer is closed.") for n in range(100)]
+    steps[40] = ("go to drawer 40", "In it, you see a plate 1.")
+
+    shown, gaps = shown_steps(steps)
+
+    assert 40 in shown
+    assert 99 in shown
+    assert 1 not in shown  # the second closed drawer
+    assert len(shown) + sum(gaps) == 100
+
+
+def shown_steps(steps: list[tuple[str, str]]) -> tuple[list[int], list[int]]:
+    """The drawers that a reflection prompt of 400 tokens shows, and the counts of its gaps."""
     config = ExperimentConfig(reflection=replace(FREE, prompt_tokens=400))
-
     prompt = reflection_prompt(CHORE, failed(*steps), [], config, HOUSE)
-
     assert len(prompt) <= 400 * 3
     shown = [int(number) for number in re.findall(r"> go to drawer (\d+)", prompt)]
-    (gap,) = re.findall(r"\[\.\.\. (\d+) steps left out \.\.\.\]", prompt)
-    assert len(shown) + int(gap) == 100
-    first_missing = next(n for n in range(100) if n not in shown)
-    at_start, at_end = first_missing, len(shown) - first_missing
-    assert shown == [*range(at_start), *range(100 - at_end, 100)]
-    assert 0 < at_start < at_end
+    gaps = re.findall(r"\[\.\.\. (\d+) steps left out \.\.\.\]", prompt)
+    return shown, [int(count) for count in gaps]
 
 
 def test_one_endless_observation_is_cut():
