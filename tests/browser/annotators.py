@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,12 @@ class Annotator:
     rng: random.Random
     sent: dict[int, Label] = field(default_factory=dict)
     meant: Label = ("unsure", None)
-    counts: dict[str, int] = field(default_factory=dict)
+    events: list[tuple[int, str]] = field(default_factory=list)  # item and what happened to it
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each mishap came."""
+        return Counter(what for _, what in self.events if not what.startswith("knows"))
 
     @property
     def item(self) -> int:
@@ -63,7 +69,7 @@ class Annotator:
         if self.item == 0:
             return
         item, shown = self.item, self.page.url
-        if not await self.page.locator("#answer").count():
+        if not await self.is_whole():
             await self.leave()
             return
         self.meant = self.choose(await self.page.locator('[value="accept"]').is_enabled())
@@ -139,17 +145,27 @@ class Annotator:
             shown = f"/annotation/queues/{self.queue_id}/items/{item}/"
             await self.open(shown)
             if await self.page.get_by_role("heading", name="Submitted").count():
-                self.count("arrived though its page was lost")
-                self.sent[item] = self.meant
+                self.count("arrived though its page was lost", item)
+                self.note_sent(item)
                 await self.leave()
                 return
-            if not await self.page.locator("#answer").count():
-                self.count("page that was cut off")
+            if not await self.is_whole():
+                self.count("page that was cut off", item)
                 continue
             await self.expect_my_label()
-            self.count("submitted again")
+            self.count("submitted again", item)
             await self.press("Control+Enter")
+        self.note_sent(item)
+
+    def note_sent(self, item: int) -> None:
+        """The page says that the answer arrived."""
         self.sent[item] = self.meant
+        self.count(f"knows of {self.meant}", item)
+
+    async def is_whole(self) -> bool:
+        """Whether the form is there and its script runs: a killed server can cut off both."""
+        form, highlights = self.page.locator("#answer"), self.page.locator("#highlights")
+        return bool(await form.count()) and await highlights.is_visible()
 
     async def expect_my_label(self) -> None:
         """Nothing that was typed is lost."""
@@ -168,8 +184,10 @@ class Annotator:
         if await self.page.get_by_role("heading", name="Submitted").count():
             await self.leave()
             return
-        self.count("undone")
+        self.count("undone", item)
         del self.sent[item]
+        while not await self.is_whole():
+            await self.open(f"/annotation/queues/{self.queue_id}/items/{item}/")
         self.meant = ("override", self.rng.choice(VALUES))
         await self.type()
         shown = self.page.url
@@ -200,6 +218,6 @@ class Annotator:
                 self.count("page that did not come")
             await asyncio.sleep(0.3)
 
-    def count(self, what: str) -> None:
-        """Note a mishap."""
-        self.counts[what] = self.counts.get(what, 0) + 1
+    def count(self, what: str, item: int = 0) -> None:
+        """Note a mishap, by default of the item on the page."""
+        self.events.append((item or self.item, what))

@@ -21,8 +21,8 @@ def check_labels(queue: Queue, people: list[Annotator]) -> dict[int, list[tuple[
         for name, item, kind, value in rows.values_list("person__username", "item", "kind", "value")
     ]
     sent = [(person.name, item, *label) for person in people for item, label in person.sent.items()]
-    assert Counter(stored) - Counter(sent) == Counter()
-    assert Counter(sent) - Counter(stored) == Counter()
+    lost, unknown = Counter(sent) - Counter(stored), Counter(stored) - Counter(sent)
+    assert not lost + unknown, (lost, unknown, told(people, {row[1] for row in lost + unknown}))
     by_item: dict[int, list[tuple[str, Label]]] = defaultdict(list)
     for name, item, kind, value in sent:
         by_item[item].append((name, (kind, value)))
@@ -31,6 +31,12 @@ def check_labels(queue: Queue, people: list[Annotator]) -> dict[int, list[tuple[
     assert {len(labels) for labels in by_item.values()} == {OVERLAP}
     assert not Draft.objects.filter(item__queue=queue).exists()
     return by_item
+
+
+def told(people: list[Annotator], items: set[int]) -> list[tuple[str, int, str]]:
+    """What the people saw happen to these items, in order."""
+    seen = [(person.name, item, what) for person in people for item, what in person.events]
+    return [row for row in seen if row[1] in items]
 
 
 def overfull() -> list[int]:
