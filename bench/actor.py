@@ -99,8 +99,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument("--normalisation", default="", choices=["", "sum", "mean"])
     asked = parser.parse_args()
-    client = ChatClient(f"{asked.url}/v1", asked.model)
+    extra = {"choice_normalisation": asked.normalisation} if asked.normalisation else None
+    client = ChatClient(f"{asked.url}/v1", asked.model, extra=extra)
     actor = ChatActor(client, CONFIG.actor, load_prompts("alfworld"))
     tasks = generate(count=asked.games, split="valid_unseen", seed=asked.seed)
     print("| advice | games | success % [95 %] | steps | loops |\n|---|---|---|---|---|")

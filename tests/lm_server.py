@@ -49,6 +49,7 @@ def running_lm_server(*arguments: str, threads: int = 1) -> Iterator[LmServer]:
     command = [
         "env",
         "OMP_WAIT_POLICY=passive",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY=128",
         sys.executable,
         "-m",
         "retro_core.serving",

@@ -189,4 +189,7 @@ CHILD_ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TQDM_DISABLE": "1",
 }
-LM_ENVIRONMENT = {**CHILD_ENVIRONMENT, "HF_HUB_OFFLINE": "1"}
+# Every pass has another number of rows, and oneDNN keeps what it prepared for each, 1,024 of them
+# unless told otherwise: about 2 GB for this model.
+ONEDNN_ENVIRONMENT = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "128"}
+LM_ENVIRONMENT = {**ONEDNN_ENVIRONMENT, **CHILD_ENVIRONMENT, "HF_HUB_OFFLINE": "1"}

@@ -13,10 +13,13 @@ HEARTBEAT = "heartbeat"
 HEARTBEAT_SECONDS = 2.0
 
 # To be added to the environment of the trainer: nothing leaves the machine, and waiting threads
-# do not burn the cores that other processes need.
+# do not burn the cores that other processes need. oneDNN keeps what it prepared for every length
+# of text; 128 of them instead of 1,024 save a gigabyte or two.
 TRAINER_ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
+    "LRU_CACHE_CAPACITY": "128",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
     "OMP_WAIT_POLICY": "passive",
     "TOKENIZERS_PARALLELISM": "false",
 }
