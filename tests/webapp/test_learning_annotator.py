@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.webapp.played import played_experiment
 from webapp.annotation.models import RatingEvent
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.learning.annotator import _annotator, _queue, correct, truth_of
 from webapp.learning.noise import noisy_copies
 from webapp.learning.protocol import PROTOCOLS
-
-from tests.webapp.played import played_experiment
 
 pytestmark = pytest.mark.django_db
 NOISY = replace(PROTOCOLS["small"], noise=1.0)

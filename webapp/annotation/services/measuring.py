@@ -98,9 +98,7 @@ def keep_scores(adapter_id: int, lines: Iterable[Row]) -> None:
 
 def effect(snapshot: Snapshot, base: str) -> dict[str, Any]:
     """The figures of the refit over a snapshot whose features are all there."""
-    return effect_of_people(
-        rated_features(snapshot, base), seed=int(snapshot.query.get("seed", 0))
-    )
+    return effect_of_people(rated_features(snapshot, base), seed=int(snapshot.query.get("seed", 0)))
 
 
 def rated_features(snapshot: Snapshot, base: str) -> list[RatedFeatures]:
