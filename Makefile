@@ -33,8 +33,9 @@ link: $(INSTALLED)  ## print a fresh one-time sign-in link
 	@$(BIN)/python manage.py sign_in_link
 
 FORM ?= small
+PART ?= arms
 learn: $(INSTALLED)  ## measure what training the reflector gains, on unseen tasks; FORM=full takes hours
-	@$(BIN)/python manage.py learn --form $(FORM)
+	@$(BIN)/python manage.py learn --form $(FORM) --part $(PART)
 
 reset: $(INSTALLED)  ## delete all rows and files, after asking
 	@$(BIN)/python manage.py reset

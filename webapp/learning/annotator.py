@@ -21,9 +21,9 @@ from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.noise import copy_name, noisy_copies
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import collect, unseen_tasks
+from webapp.learning.running import collect, ratings, unseen_tasks
 from webapp.learning.steps import Say, loaded, made, play, snapshot, train, wait
-from webapp.training.models import Snapshot, TrainingRun
+from webapp.training.models import Snapshot
 from webapp.training.services.buffer import BufferQuery
 
 NAME = "simulated-annotator"
@@ -55,7 +55,8 @@ def run(protocol: Protocol, say: Say) -> Corrected:
         found.snapshots[share] = snapshot(protocol, f"{words(share)} corrected", query)
         say(f"{words(share)} of the ratings looked at: {found.answered[share][1]} corrected")
     _measure_features(found.snapshots[protocol.corrected[-1]])
-    _play(found, say)
+    if protocol.corrected_arms:
+        _play(found, collected, say)
     return found
 
 
@@ -135,10 +136,12 @@ def _measure_features(rated: Snapshot) -> None:
         raise InvalidInput(f"The texts' features cannot be computed: {row.reason}")
 
 
-def _play(found: Corrected, say: Say) -> None:
+def _play(found: Corrected, collected: list[Experiment], say: Say) -> None:
     """Best of N of the tuned reflector, ranked by the reward model of each share."""
     protocol = found.protocol
-    tuned = loaded(TrainingRun.objects.get(name=protocol.title("sft")))
+    tuning = train(protocol, "sft", ratings(protocol, collected))
+    wait([tuning], say)
+    tuned = loaded(tuning)
     runs = {
         share: train(
             protocol, "reward_model", found.snapshots[share], part=f"{words(share)} corrected"
