@@ -5,6 +5,8 @@ import signal
 from collections import deque
 
 from rq import Worker
+from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from retro_core.supervisor.child import end_with_parent
 
@@ -16,6 +18,20 @@ class LifelineWorker(Worker):  # type: ignore[misc]  # rq has no types here
         """Tie the processes that this one forks to it, then work as usual."""
         tie_forks_to_this_process()
         return bool(super().work(*args, **kwargs))
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Remember it: the exception by which a free worker is stopped can fall among any code.
+
+        It rises in a signal handler, and whatever catches `Exception` at that moment swallows it.
+        """
+        super().handle_warm_shutdown_request()
+        self._stop_requested = True
+
+    def heartbeat(self, *args: object, **kwargs: object) -> None:
+        """Beat, unless a free worker was asked to stop. Raises StopRequested (again)."""
+        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        super().heartbeat(*args, **kwargs)
 
 
 def tie_forks_to_this_process() -> None:
