@@ -123,6 +123,8 @@ def test_the_models_score_is_apart_and_stays_hidden_once_it_was_closed(
     expect(fold).to_contain_text("18 % that it helps")
 
     fold.locator("summary").click()
+    # browsers tell of the fold a moment after it has closed
+    page.wait_for_function("localStorage.getItem('fold model-score') === 'closed'")
     page.reload()
 
     expect(fold).not_to_have_attribute("open", "")
