@@ -10,6 +10,7 @@ from django.conf import settings
 from retro_core.config import EndpointConfig, ReflectionConfig
 from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
 from retro_core.llm.tgi import Generation, TgiClient
+from retro_core.prompts.grammar import whole_lines
 from retro_core.prompts.templates import reflector_text, stop_texts
 from webapp.adapters.models import Adapter
 
@@ -85,15 +86,17 @@ def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
     raise InvalidInput(NOT_SEEN.format(adapter=adapter))
 
 
-def try_on(adapter: Adapter, prompt: str, seed: int) -> Beside:
+def try_on(adapter: Adapter, prompt: str, seed: int, grammar: str = "") -> Beside:
     """Answer a stored failure as an experiment would, beside the frozen model.
+
+    `grammar` is a regular expression that both answers keep to; empty for free text.
 
     Raises InvalidInput, also where the server does not hold the adapter.
     """
     known = load(adapter)
     config = ReflectionConfig()
     how = Generation(config.max_tokens, config.temperature, config.top_p)
-    seen = beside(adapter, prompt, how, seed=seed)
+    seen = beside(adapter, prompt, how, seed=seed, grammar=grammar)
     if not known and not seen.differs:
         # Such a server answers for an adapter that it does not know with the base model's text.
         raise InvalidInput(NOT_SEEN.format(adapter=adapter))
@@ -106,6 +109,7 @@ def beside(
     how: Generation,
     *,
     seed: int,
+    grammar: str = "",
     endpoint: EndpointConfig = ENDPOINT,
 ) -> Beside:
     """Ask twice, with nothing different but the adapter. Raises InvalidInput."""
@@ -116,7 +120,8 @@ def beside(
     for name in ("", adapter.name):
         asked = Generation(how.max_tokens, how.temperature, how.top_p, name, stop)
         try:
-            texts.append(client.generate(text, asked, seed=seed).text.strip())
+            reply = client.generate(text, asked, seed=seed, grammar=grammar)
+            texts.append(whole_lines(reply.text.strip(), grammar))
         except (EndpointUnavailable, EndpointRefused) as error:
             # An experiment is resumed; here a second click does it.
             told = str(error).replace("; then resume.", ", then try again.")

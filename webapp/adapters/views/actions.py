@@ -9,6 +9,7 @@ from retro_core.errors import InvalidInput
 from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import asking, server
+from webapp.adapters.services.trying import grammar_of
 from webapp.adapters.views.registry import detail_context
 
 PERMISSION = "adapters.promote_adapter"
@@ -53,9 +54,9 @@ def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
     form = TryForm(request.POST)
     tried = None
     if form.is_valid():
-        prompt = form.cleaned_data["reflection"].prompt
+        failure, seed = form.cleaned_data["reflection"], form.cleaned_data["seed"]
         try:
-            tried = server.try_on(adapter, prompt, form.cleaned_data["seed"])
+            tried = server.try_on(adapter, failure.prompt, seed, grammar_of(failure))
         except InvalidInput as error:
             form.add_error(None, str(error))
     context = detail_context(adapter.pk, try_form=form, tried=tried)
