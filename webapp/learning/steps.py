@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from django.utils.text import slugify
+
 from retro_core.config import ExperimentConfig
 from retro_core.errors import InvalidInput
 from retro_core.training.spec import Stage
@@ -59,7 +61,7 @@ def train(
         snapshot=snapshot,
         spec=parts.training_spec(protocol, stage),
         preset="cpu-small",
-        adapter_family="-".join(["learn", protocol.name, *words.replace(",", "").split()]),
+        adapter_family=slugify(f"learn {protocol.name} {words}"),
         parent=parent,
         reward_model=reward_model,
     )
