@@ -24,14 +24,15 @@ def lines(measured: Measured) -> Iterator[str]:
         shares = [f"{100 * point.success.mean:.0f}" for point in points]
         shares += [shares[-1]] * (trials - len(shares)) if shares else []
         if points:
-            shares[-1] += f" {_ends(points[-1].success)}"
+            shares[-1] += f" {ends(points[-1].success)}"
         yield f"| {name} | {' | '.join(shares)} | {_against(solved, name)} | {_cost(experiment)} |"
     yield ""
     yield from _collected(measured)
     yield from _reward_model(measured)
 
 
-def _ends(value: Interval | Estimate) -> str:
+def ends(value: Interval | Estimate) -> str:
+    """The interval in whole percent."""
     return f"[{100 * value.low:.0f}, {100 * value.high:.0f}]"
 
 
@@ -41,7 +42,7 @@ def _against(solved: Mapping[str, Mapping[str, bool]], name: str) -> str:
         return "| "
     first, second = solved[BASELINE], solved[name]
     gap = paired_difference(_numbers(first), _numbers(second))
-    return f"{100 * gap.value:+.0f} {_ends(gap)} | {mcnemar(first, second).p_value:.3f}"
+    return f"{100 * gap.value:+.0f} {ends(gap)} | {mcnemar(first, second).p_value:.3f}"
 
 
 def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from retro_core.envs.alfworld.chores import TASK_TYPES
-from retro_core.metrics import Interval, Outcome, learning_curve, paired_difference
+from retro_core.metrics import Outcome, learning_curve, paired_difference
 from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.learning.running import collect, unseen_tasks
 from webapp.learning.steps import Say, loaded, play, snapshot, train, wait
+from webapp.learning.table import ends
 from webapp.tasks.models import Task
 from webapp.training.services.buffer import BufferQuery
 
@@ -84,7 +85,7 @@ def _success(rows: list[Outcome], found: Matrix) -> str:
     if not rows:
         return "no task"
     last = learning_curve(rows, seed=0)[-1]
-    return f"{100 * last.success.value:.0f} {_ends(last.success)} of {last.tasks}"
+    return f"{100 * last.success.value:.0f} {ends(last.success)} of {last.tasks}"
 
 
 def _differences(
@@ -100,12 +101,8 @@ def _differences(
         for group, kinds in GROUPS.items():
             tasks = [task for task in plain if types[task] in kinds and task in own]
             gap = paired_difference({t: plain[t] for t in tasks}, {t: own[t] for t in tasks})
-            yield f"| {name} | things {group} | {100 * gap.value:+.0f} {_ends(gap)} |"
+            yield f"| {name} | things {group} | {100 * gap.value:+.0f} {ends(gap)} |"
 
 
 def _solved(rows: list[Outcome], found: Matrix) -> dict[str, float]:
     return {task: float(done) for task, done in solved_by(rows, found.protocol.trials).items()}
-
-
-def _ends(value: Interval) -> str:
-    return f"[{100 * value.low:.0f}, {100 * value.high:.0f}]"
