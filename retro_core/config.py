@@ -17,6 +17,7 @@ ChoiceStyle = Literal["enum", "object", "none"]
 ChoiceNormalisation = Literal["", "sum", "mean"]
 PageStoreName = Literal["task", "wikipedia", "corpus"]
 ReflectionFormat = Literal["free", "structured"]
+TrajectoryForm = Literal["steps", "digest"]
 ReflectionProtocol = Literal["tgi", "openai", "hindsight"]
 ChatTemplate = Literal["chatml", "llama3", "none"]
 
@@ -126,6 +127,13 @@ class ReflectionConfig(SettingsRecord):
         "Longest reflection prompt; the middle of the trajectory is left out beyond. Own.",
         unit="tokens",
         at_least=200,
+    )
+    trajectory: TrajectoryForm = setting(
+        "steps",
+        "How the reflector is told of the failure: the last trial's steps, or a digest of all"
+        " trials: where things were first seen and where nobody looked. A digest needs a world"
+        " whose places have names; elsewhere steps are told. Paper: steps. Own: digest for the"
+        " small model, whose prompt holds no long trajectory.",
     )
     plan_lines: int = setting(
         10, "Most commands in a structured plan. Own.", unit="lines", at_least=1, at_most=50
@@ -253,7 +261,10 @@ def _embedded_elsewhere(max_steps: int) -> ExperimentConfig:
 
 PRESETS: dict[str, ExperimentConfig] = {
     "embedded": ExperimentConfig(
-        trials=3, episode=EpisodeConfig(max_steps=30), actor=ActorConfig(temperature=0.5)
+        trials=3,
+        episode=EpisodeConfig(max_steps=30),
+        actor=ActorConfig(temperature=0.5),
+        reflection=ReflectionConfig(trajectory="digest", plan_lines=12, max_tokens=192),
     ),
     "embedded_hotpotqa": _embedded_elsewhere(max_steps=6),
     "embedded_webshop": _embedded_elsewhere(max_steps=15),

@@ -155,10 +155,11 @@ def write_reflection(
     """Have the reflector answer the reflection prompt of the last recorded trial."""
     episode = past[-1].episode
     earlier = remembered([trial.reflection.text for trial in past if trial.reflection], config)
-    prompt = reflection_prompt(task, episode, earlier, config, prompts)
+    episodes = [trial.episode for trial in past]
+    prompt = reflection_prompt(task, episodes, earlier, config, prompts)
     sample = (config.reflection.sample,) if config.reflection.sample else ()
     seed = derived_seed(config.seed, task.id, episode.trial, "reflection", *sample)
-    grammar = reflection_grammar(episode, config, prompts, task.goal)
+    grammar = reflection_grammar(episodes, config, prompts, task.goal)
     completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
     return Reflection(
         task_id=task.id,

@@ -64,7 +64,7 @@ def play_task(held: HeldTask, parts: Parts, may_go_on: MayGoOn) -> None:
 
 def _reflector(row: ExperimentTask, parts: Parts) -> Reflector | None:
     if parts.reflector is None and parts.config.reflection.protocol == "hindsight":
-        return insist(lambda: hindsight_reflector(row, parts.create_env))
+        return insist(lambda: hindsight_reflector(row, parts))
     return parts.reflector
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from retro_core.config import ExperimentConfig
-from retro_core.envs.base import EnvFactory
 from retro_core.errors import InvalidInput
 from retro_core.hindsight import HindsightReflector, shortened, solves
 from retro_core.prompts.actor import head_messages, observation_text
@@ -60,12 +59,13 @@ def _as_trial(episode: CoreEpisode, trial: Trial) -> CoreEpisode:
     return replace(episode, trial=trial.number, seed=trial.seed, steps=steps)
 
 
-def hindsight_reflector(row: ExperimentTask, create_env: EnvFactory) -> HindsightReflector:
+def hindsight_reflector(row: ExperimentTask, parts: Parts) -> HindsightReflector:
     """The plan of the shortest recorded success of this task. Raises InvalidInput without one."""
     solved = Episode.objects.filter(task=row.task, success=True, experiment__source="played")
     task = row.task.as_core()
     for found in solved.select_related("task").order_by("step_count", "pk"):
         actions = [step.action for step in as_core(found).steps]
-        if solves(create_env, task, actions):
-            return HindsightReflector(shortened(create_env, task, actions))
+        if solves(parts.create_env, task, actions):
+            plan = shortened(parts.create_env, task, actions)
+            return HindsightReflector(plan, parts.prompts, parts.config.reflection.plan_lines)
     raise InvalidInput("No recorded success of this task can be repeated: there is no hindsight.")

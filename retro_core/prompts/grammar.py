@@ -1,7 +1,7 @@
 """The regular expression of a structured reflection, with commands the episode makes sense of."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Template
 
 from retro_core.config import ExperimentConfig
@@ -14,19 +14,20 @@ _ESCAPED = r"\\\g<0>"  # re.escape also escapes spaces, which other engines refu
 
 
 def reflection_grammar(
-    episode: Episode, config: ExperimentConfig, prompts: PromptSet, goal: str = ""
+    episodes: Sequence[Episode], config: ExperimentConfig, prompts: PromptSet, goal: str = ""
 ) -> str:
     """One line on the mistake, then 1 to `plan_lines` numbered commands; empty for free text.
 
-    `plan_command` holds one form of command a line. With a `plan_name` text (what a name looks
-    like) the plan speaks only of what the agent has seen: `$place` stands for the names in the
-    first observation, `$thing` for those that came up later; forms without any are left out.
-    Where `plan_goal` (an expression with one group) finds kinds of things in the goal, `$thing`
-    stands for those alone: as they were seen, or `mug 1` for a mug that was not.
+    `episodes` are the trials of the task so far. `plan_command` holds one form of command a line.
+    With a `plan_name` text (what a name looks like) the plan speaks only of what the agent has
+    seen: `$place` stands for the names in the first observation, `$thing` for those that came up
+    later; forms without any are left out. Where `plan_goal` (an expression with one group) finds
+    kinds of things in the goal, `$thing` stands for those alone: as they were seen, or `mug 1` for
+    a mug that was not.
     """
     if config.reflection.format == "free":
         return ""
-    command = f"({_command(episode, prompts, goal)})"
+    command = f"({_command(episodes, prompts, goal)})"
     plan = ""
     for number in range(config.reflection.plan_lines, 0, -1):
         rest = f"({plan})?" if plan else ""
@@ -42,11 +43,11 @@ def whole_lines(text: str, grammar: str) -> str:
     return before if re.fullmatch(grammar, before) else text
 
 
-def _command(episode: Episode, prompts: PromptSet, goal: str) -> str:
+def _command(episodes: Sequence[Episode], prompts: PromptSet, goal: str) -> str:
     forms = prompts.optional("plan_command").splitlines()
     name = prompts.optional("plan_name")
     if name:
-        places, things = _places_and_things(name, episode, prompts)
+        places, things = _places_and_things(name, episodes, prompts)
         things = _wanted(things, prompts.optional("plan_goal"), goal)
         known = {"place": _any_of(places), "thing": _any_of(things)}
         forms = [filled for form in forms if (filled := _filled(form, known))]
@@ -61,17 +62,23 @@ def _filled(form: str, known: Mapping[str, str]) -> str:
 
 
 def _places_and_things(
-    name: str, episode: Episode, prompts: PromptSet
+    name: str, episodes: Sequence[Episode], prompts: PromptSet
 ) -> tuple[list[str], list[str]]:
-    opening = without_memory(episode.head[-1].content, prompts) if episode.head else ""
-    places = _names(name, opening)
-    seen = _names(name, "\n".join(step.observation for step in episode.steps))
+    head = episodes[-1].head
+    places = _names(name, without_memory(head[-1].content, prompts) if head else "")
+    observations = (step.observation for episode in episodes for step in episode.steps)
+    seen = _names(name, "\n".join(observations))
     return places, [found for found in seen if found not in places]
+
+
+def goal_kinds(form: str, goal: str) -> list[str]:
+    """The kinds of things that a goal speaks of, by an expression with one group."""
+    return list(dict.fromkeys(re.findall(form, goal))) if form else []
 
 
 def _wanted(things: list[str], form: str, goal: str) -> list[str]:
     """The things that the goal speaks of; all of them where it is not understood."""
-    kinds = list(dict.fromkeys(re.findall(form, goal))) if form else []
+    kinds = goal_kinds(form, goal)
     if not kinds:
         return things
     seen = {kind: [t for t in things if t.rpartition(" ")[0] == kind] for kind in kinds}

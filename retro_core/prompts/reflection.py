@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from retro_core.config import ExperimentConfig
 from retro_core.prompts.actor import without_memory
+from retro_core.prompts.digest import can_digest, digest_text
 from retro_core.prompts.texts import PromptSet
 from retro_core.prompts.trajectory import trajectory_text
 from retro_core.types import Episode, Task
@@ -21,25 +22,35 @@ ENDINGS = {
 
 def reflection_prompt(
     task: Task,
-    episode: Episode,
+    episodes: Sequence[Episode],
     earlier: Sequence[str],
     config: ExperimentConfig,
     prompts: PromptSet,
 ) -> str:
-    """Fill the reflection prompt of one failed episode, within the configured length.
+    """Fill the reflection prompt of the last of some failed episodes of one task.
 
-    `earlier` are the reflections on earlier trials, oldest first.
+    Steps are told within the configured length. `earlier` are the reflections on earlier trials,
+    oldest first; a digest tells what came of them in their place.
     """
+    episode = episodes[-1]
+    digest = tells_digest(config, prompts)
     before = [prompts.text(f"reflection_{config.reflection.format}"), *_examples(config, prompts)]
     before.append(prompts.fill("reflection_task", goal=task.goal))
     reason = ENDINGS[episode.truncation_reason]
     # Said again where the answer begins: a small model else plans the chore of the worked example.
     after = [prompts.fill("reflection_ending", reason=reason, goal=task.goal)]
+    if digest:
+        return "\n\n".join([*before, digest_text(task, episodes, prompts), *after])
     if earlier:
         after.insert(0, prompts.fill("reflection_earlier", earlier="\n\n".join(earlier)))
     used = sum(len(part) + 2 for part in [*before, *after])
     room = config.reflection.prompt_tokens * CHARACTERS_PER_TOKEN - used
     return "\n\n".join([*before, _trajectory(episode, room, prompts), *after])
+
+
+def tells_digest(config: ExperimentConfig, prompts: PromptSet) -> bool:
+    """Whether the reflector is told a digest of the trials, not the steps of the last one."""
+    return config.reflection.trajectory == "digest" and can_digest(prompts)
 
 
 def trajectory_memory(episode: Episode, config: ExperimentConfig, prompts: PromptSet) -> str:
@@ -58,7 +69,8 @@ def _trajectory(episode: Episode, room: int, prompts: PromptSet) -> str:
 
 def _examples(config: ExperimentConfig, prompts: PromptSet) -> list[str]:
     parts = []
+    form = "_digest" if tells_digest(config, prompts) else ""
     for number in range(1, config.reflection.examples + 1):
-        name = f"reflection_example_{number}"
+        name = f"reflection_example_{number}{form}"
         parts += [prompts.text(name), prompts.text(f"{name}_{config.reflection.format}")]
     return parts

@@ -29,12 +29,13 @@ _PAPER = TrainingSpec(
     checkpoint_every=20,
     evaluation=EvaluationSpec(every=20, samples=8),
 )
-# Household reflection prompts have 800 to 870 tokens and reflections up to 160, and then an end
-# token: shorter limits would cut the task off the prompt, half of the plan, or its end.
+# Household reflection prompts have 400 to 600 tokens as digests and 800 to 870 as steps, and
+# reflections up to 192 and an end token: shorter limits would cut the task off the prompt, half of
+# the plan, or its end.
 _CPU = TrainingSpec(
     precision="bfloat16",  # 1.7 times the tokens a second of float32 on a CPU that knows it
     lora=LoraSpec(rank=8, alpha=16),
-    tokens=TokenSpec(prompt=896, completion=168),
+    tokens=TokenSpec(prompt=896, completion=200),
     checkpoint_every=3,
     evaluation=EvaluationSpec(every=6, samples=2),
 )

@@ -55,7 +55,7 @@ def test_a_real_model_fails_reflects_and_tries_again_the_same_way_every_time(lm_
     (written,) = (event.reflection for event in events if isinstance(event, ReflectionWritten))
     assert second.rating == second.episode.episode_return - first.episode.episode_return
     (task,) = SPEC.generate(count=1, split="valid_unseen", seed=1)
-    grammar = reflection_grammar(first.episode, CONFIG, PROMPTS, task.goal)
+    grammar = reflection_grammar([first.episode], CONFIG, PROMPTS, task.goal)
     assert re.fullmatch(grammar, written.text)
     assert written.text in second.episode.head[-1].content
     steps = [event.step for event in events if isinstance(event, StepTaken)]

@@ -80,7 +80,7 @@ def test_the_reflection_prompt_holds_task_trajectory_earlier_reflections_and_end
     episode = failed(("go to shelf 1", "On the shelf 1, you see nothing."), memory=("Go left.",))
 
     prompt = reflection_prompt(
-        CHORE, episode, ["Go left."], ExperimentConfig(reflection=FREE), HOUSE
+        CHORE, [episode], ["Go left."], ExperimentConfig(reflection=FREE), HOUSE
     )
 
     assert prompt == (
@@ -121,7 +121,7 @@ def test_a_long_trajectory_keeps_what_was_seen_once_and_leaves_out_second_visits
 def shown_steps(steps: list[tuple[str, str]]) -> tuple[list[int], list[int]]:
     """The drawers that a reflection prompt of 400 tokens shows, and the counts of its gaps."""
     config = ExperimentConfig(reflection=replace(FREE, prompt_tokens=400))
-    prompt = reflection_prompt(CHORE, failed(*steps), [], config, HOUSE)
+    prompt = reflection_prompt(CHORE, [failed(*steps)], [], config, HOUSE)
     assert len(prompt) <= 400 * 3
     shown = [int(number) for number in re.findall(r"> go to drawer (\d+)", prompt)]
     gaps = re.findall(r"\[\.\.\. (\d+) steps left out \.\.\.\]", prompt)
@@ -131,7 +131,7 @@ def shown_steps(steps: list[tuple[str, str]]) -> tuple[list[int], list[int]]:
 def test_one_endless_observation_is_cut():
     config = ExperimentConfig(reflection=replace(FREE, prompt_tokens=400))
 
-    prompt = reflection_prompt(CHORE, failed(("look", "wall " * 5000)), [], config, HOUSE)
+    prompt = reflection_prompt(CHORE, [failed(("look", "wall " * 5000))], [], config, HOUSE)
 
     assert len(prompt) <= 400 * 3
     assert "> look\nwall wall" in prompt
@@ -146,14 +146,14 @@ def test_the_worked_reflections_match_the_grammar_of_their_own_episode(number: i
     observations = [("", step.partition("\n")[2]) for step in steps]
     episode = replace(failed(*observations), head=(Message("user", opening),))
 
-    grammar = reflection_grammar(episode, ExperimentConfig(), HOUSE)
+    grammar = reflection_grammar([episode], ExperimentConfig(), HOUSE)
 
     assert re.fullmatch(grammar, HOUSE.text(f"reflection_example_{number}_structured"))
 
 
 def test_the_grammar_counts_its_lines_and_speaks_only_of_what_was_seen():
     config = ExperimentConfig(reflection=ReflectionConfig(plan_lines=2))
-    grammar = reflection_grammar(failed(*SHELF_SEEN), config, HOUSE)
+    grammar = reflection_grammar([failed(*SHELF_SEEN)], config, HOUSE)
     start = "Mistake: I did not look.\nPlan:\n1. go to shelf 1"
 
     assert re.fullmatch(grammar, start)
@@ -167,7 +167,7 @@ def test_the_grammar_counts_its_lines_and_speaks_only_of_what_was_seen():
 
 
 def test_before_any_thing_was_seen_a_plan_can_only_explore():
-    grammar = reflection_grammar(failed(), ExperimentConfig(), HOUSE)
+    grammar = reflection_grammar([failed()], ExperimentConfig(), HOUSE)
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. open shelf 1")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. take cup 3 from shelf 1")
@@ -183,7 +183,7 @@ def test_before_any_thing_was_seen_a_plan_can_only_explore():
     ],
 )
 def test_a_plan_handles_only_what_the_goal_speaks_of(goal: str, things: list[str]):
-    grammar = reflection_grammar(failed(*SHELF_SEEN), ExperimentConfig(), HOUSE, goal)
+    grammar = reflection_grammar([failed(*SHELF_SEEN)], ExperimentConfig(), HOUSE, goal)
 
     for thing in ("plate 2", "mug 1", "desklamp 1"):
         plan = f"Mistake: I froze up.\nPlan:\n1. take {thing} from shelf 1"
@@ -191,7 +191,7 @@ def test_a_plan_handles_only_what_the_goal_speaks_of(goal: str, things: list[str
 
 
 def test_a_line_that_the_token_limit_cut_is_left_out():
-    grammar = reflection_grammar(failed(*SHELF_SEEN), ExperimentConfig(), HOUSE)
+    grammar = reflection_grammar([failed(*SHELF_SEEN)], ExperimentConfig(), HOUSE)
     whole = "Mistake: I froze up.\nPlan:\n1. go to shelf 1"
 
     assert whole_lines(f"{whole}\n2. take pla", grammar) == whole
@@ -202,7 +202,7 @@ def test_a_line_that_the_token_limit_cut_is_left_out():
 def test_without_any_name_a_plan_is_any_text():
     episode = replace(failed(), head=(Message("user", "It is dark."),))
 
-    grammar = reflection_grammar(episode, ExperimentConfig(), HOUSE)
+    grammar = reflection_grammar([episode], ExperimentConfig(), HOUSE)
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. switch the light on")
 
@@ -213,7 +213,7 @@ def test_names_with_special_characters_are_taken_literally():
     )
     episode = failed(("look", "A cup (blue)."))
 
-    grammar = reflection_grammar(episode, ExperimentConfig(), prompts)
+    grammar = reflection_grammar([episode], ExperimentConfig(), prompts)
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup (blue)")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. use cup blue")
@@ -222,21 +222,21 @@ def test_names_with_special_characters_are_taken_literally():
 def test_an_environment_without_forms_of_commands_has_plans_in_any_words():
     prompts = load_prompts("common")
 
-    grammar = reflection_grammar(failed(), ExperimentConfig(), prompts)
+    grammar = reflection_grammar([failed()], ExperimentConfig(), prompts)
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. Search[green doors]")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. a\n")
 
 
 def test_an_environment_without_names_has_one_form_of_command():
-    grammar = reflection_grammar(failed(), ExperimentConfig(), doors_prompts())
+    grammar = reflection_grammar([failed()], ExperimentConfig(), doors_prompts())
 
     assert re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. open green\n2. leave")
     assert not re.fullmatch(grammar, "Mistake: I froze up.\nPlan:\n1. sing")
 
 
 def test_free_text_has_no_grammar():
-    assert reflection_grammar(failed(), ExperimentConfig(reflection=FREE), HOUSE) == ""
+    assert reflection_grammar([failed()], ExperimentConfig(reflection=FREE), HOUSE) == ""
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_structured_examples_follow_the_grammar_that_is_asked_for(
     config = replace(config, reflection=replace(config.reflection, format="structured"))
     empty = Episode("t", 1, 0, (), (), False, False, True, "step_cap")
 
-    assert re.fullmatch(reflection_grammar(empty, config, prompts), example)
+    assert re.fullmatch(reflection_grammar([empty], config, prompts), example)
     assert parse_reflection(example).plan
 
 
@@ -85,7 +85,7 @@ def test_the_reflection_prompt_holds_both_examples(
         reflection=replace(config.reflection, format=form, examples=2),  # type: ignore[arg-type]
     )
 
-    prompt = reflection_prompt(task, episode, (), config, prompts)
+    prompt = reflection_prompt(task, [episode], (), config, prompts)
 
     for number in (1, 2):
         assert prompts.text(f"reflection_example_{number}_{form}") in prompt

@@ -61,4 +61,4 @@ def _prompt(row: Reflection, said: dict[int, str], config: ExperimentConfig) -> 
     before = [said[trial] for trial in sorted(said) if trial < episode.trial]
     earlier = remembered(before, config)
     task = episode.task.as_core()
-    return storable(reflection_prompt(task, as_core(episode), earlier, config, prompts))
+    return storable(reflection_prompt(task, [as_core(episode)], earlier, config, prompts))

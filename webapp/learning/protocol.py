@@ -44,7 +44,7 @@ class Protocol:
     train_seed: int = 101
     unseen_seed: int = 202
     luck_temperature: float = 0.5
-    prompt_tokens: int = 800
+    policy_learning_rate: float = 2e-4
     noise: float = 0.3
     corrected: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     corrected_arms: tuple[float, ...] = (0.0, 1.0)
@@ -56,16 +56,16 @@ class Protocol:
 
 _SMALL = Protocol(
     name="small",
-    train_tasks=48,
-    unseen_tasks=24,
+    train_tasks=72,
+    unseen_tasks=36,
     samples=2,
     luck_draws=3,
     sft_epochs=3.0,
     reward_epochs=1.0,
-    policy_updates=2,
+    policy_updates=8,
     policy_batch=4,
     best_of_n=3,
-    trials=3,
+    trials=5,
 )
 PROTOCOLS: Mapping[str, Protocol] = {
     "small": _SMALL,
@@ -80,7 +80,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
         policy_updates=40,
         policy_batch=8,
         best_of_n=4,
-        trials=5,
     ),
     "tiny": replace(
         _SMALL,
@@ -108,7 +107,6 @@ def base_config(protocol: Protocol) -> ExperimentConfig:
         reuse=True,
         episode=replace(embedded.episode, max_steps=protocol.steps),
         actor=replace(embedded.actor, temperature=0.0),
-        reflection=replace(embedded.reflection, prompt_tokens=protocol.prompt_tokens),
     )
 
 
@@ -165,15 +163,23 @@ def trained_arm(protocol: Protocol, reward_model: str = "") -> ExperimentConfig:
 
 
 def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
-    """The small preset with the size that the protocol gives it."""
+    """The small preset with the size that the protocol gives it.
+
+    PPO learns from the reward model, as in the paper; GRPO needs none and plays real retries.
+    """
     spec = preset_spec(stage, "cpu-small")
     if stage in {"ppo", "grpo"}:
         size = replace(
-            spec.optimisation, max_steps=protocol.policy_updates, batch_size=protocol.policy_batch
+            spec.optimisation,
+            max_steps=protocol.policy_updates,
+            batch_size=protocol.policy_batch,
+            learning_rate=protocol.policy_learning_rate,
         )
     else:
         epochs = protocol.sft_epochs if stage == "sft" else protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
+    if stage == "grpo":
+        spec = replace(spec, reward=replace(spec.reward, kind="retries"))
     spec = replace(
         spec,
         seed=protocol.seed,

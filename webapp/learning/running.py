@@ -14,8 +14,8 @@ from webapp.tasks.services import generated_set
 from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
-FIRST: tuple[Stage, ...] = ("sft", "reward_model")
-SECOND: tuple[Stage, ...] = ("ppo", "grpo")
+ROUNDS: tuple[tuple[Stage, ...], ...] = (("sft",), ("reward_model",), ("ppo", "grpo"))
+"""Arms of one round are played while the next is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ def run(protocol: Protocol, say: Say) -> Measured:
     collected = collect(protocol, say)
     rated = ratings(protocol, collected)
     arms = _control_arms(protocol, unseen, say)
-    runs = _train(protocol, FIRST, rated, {}, say)
-    arms |= _trained_arms(protocol, unseen, runs)
-    runs |= _train(protocol, SECOND, rated, runs, say)
-    arms |= _trained_arms(protocol, unseen, runs)
+    runs: dict[str, TrainingRun] = {}
+    for stages in ROUNDS:
+        runs |= _train(protocol, stages, rated, runs, say)
+        arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
     return Measured(protocol, arms, runs, collected)
 
@@ -71,6 +71,8 @@ def _trained_arms(
         for stage in TRAINED
         if stage in runs
     }
+    if "reward_model" not in runs:
+        return arms
     ranked = parts.trained_arm(protocol, reward_model=made(runs["reward_model"]).name)
     for name, adapter in ((PLAIN_BEST_OF_N, ""), (BEST_OF_N, loaded(runs["sft"]).name)):
         arms[name] = play(protocol.title(name), unseen, ranked, adapter=adapter)
@@ -134,13 +136,12 @@ def _train(
     """Run stages on the ratings; those of a policy start from the tuned adapter `before`."""
     runs: dict[str, TrainingRun] = {}
     for stage in stages:
-        policy = stage in SECOND
         runs[stage] = train(
             protocol,
             stage,
             rated,
-            parent=made(before["sft"]) if policy else None,
-            reward_model=made(before["reward_model"]) if policy else None,
+            parent=made(before["sft"]) if stage in {"ppo", "grpo"} else None,
+            reward_model=made(before["reward_model"]) if stage == "ppo" else None,
         )
     wait(runs.values(), say)
     return runs

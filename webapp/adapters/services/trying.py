@@ -5,7 +5,7 @@ from retro_core.errors import InvalidInput
 from retro_core.prompts.grammar import reflection_grammar
 from retro_core.prompts.texts import load_prompts
 from webapp.episodes.models import Reflection
-from webapp.episodes.records import as_core
+from webapp.episodes.records import past_trials
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of
 
@@ -19,5 +19,6 @@ def grammar_of(reflection: Reflection) -> str:
         prompts = load_prompts(env_spec(experiment.environment).prompt_folder)
     except InvalidInput:  # of a package that is not installed here: free text is still something
         return ""
-    goal = episode.task.goal
-    return reflection_grammar(as_core(episode), config_of(experiment), prompts, goal)
+    past = past_trials(experiment.pk, episode.task_id)
+    episodes = [trial.episode for trial in past if trial.episode.trial <= episode.trial]
+    return reflection_grammar(episodes, config_of(experiment), prompts, episode.task.goal)

@@ -92,7 +92,8 @@ def reflect(hand_trial: HandTrial, text: str) -> bool:
     prompts = load_prompts(env_spec(row.experiment.environment).prompt_folder)
     earlier = [trial.reflection.text for trial in past if trial.reflection]
     task = row.task.as_core()
-    prompt = reflection_prompt(task, past[-1].episode, earlier, config, prompts)
+    episodes = [trial.episode for trial in past]
+    prompt = reflection_prompt(task, episodes, earlier, config, prompts)
     told = types.Reflection(task.id, hand_trial.trial, prompt, storable(text), source="human")
     return record_reflection(row, told, repeat_share=config.near_repeat_share)
 
