@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from retro_core.metrics import Interval, mcnemar, paired_difference
 from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
+from webapp.learning import ranking
 from webapp.learning.corrected import area_of
 from webapp.learning.running import Measured
 
@@ -29,6 +30,8 @@ def lines(measured: Measured) -> Iterator[str]:
     yield ""
     yield from _collected(measured)
     yield from _reward_model(measured)
+    yield ""
+    yield from ranking.lines(measured)
 
 
 def ends(value: Interval | Estimate) -> str:
