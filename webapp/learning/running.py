@@ -33,6 +33,7 @@ def run(protocol: Protocol, say: Say) -> Measured:
     unseen = unseen_tasks(protocol)
     collected = collect(protocol, say)
     rated = ratings(protocol, collected)
+    train(protocol, "sft", rated)  # while the controls are played
     arms = _control_arms(protocol, unseen, say)
     runs: dict[str, TrainingRun] = {}
     for stages in ROUNDS:
