@@ -11,7 +11,7 @@ from retro_core.types import RatedReflection
 def items_of_stage(rows: Sequence[RatedReflection], spec: TrainingSpec) -> int:
     """How many items one epoch holds. Raises TrainingFailed where nothing can be learned."""
     if spec.stage == "sft":
-        return len(accepted_to_learn(rows, spec.dataset.accept_above))
+        return spec.dataset.copies * len(accepted_to_learn(rows, spec.dataset.accept_above))
     if spec.stage != "reward_model":
         return len(failures_to_answer(rows))
     objective = choose_objective(rows, spec.reward_model.objective)

@@ -11,6 +11,7 @@ from retro_core.training.context import StageInput, StageResult, held_out
 from retro_core.training.examples import Example, Tokenizer, encode_rows
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
+from retro_core.training.relabel import relabelled_copies
 from retro_core.training.sampling import sample_figures, write_samples
 from retro_core.training.selection import accepted_rows, accepted_to_learn
 from retro_core.training.spec import TrainingSpec
@@ -22,11 +23,12 @@ def train_sft(given: StageInput) -> StageResult:
     """Tune the policy to write what was rated above the threshold."""
     spec = given.spec
     accepted = accepted_to_learn(given.snapshot.train, spec.dataset.accept_above)
+    shown = relabelled_copies(accepted, spec.dataset.copies, spec.seed)
     validation = accepted_rows(given.snapshot.validation, spec.dataset.accept_above)
     trainer = example_trainer(
         load_policy(spec, given.base_sha256),
         given.tokenizer,
-        encode_rows(accepted, given.tokenizer, spec.tokens),
+        encode_rows(shown, given.tokenizer, spec.tokens),
         encode_rows(validation, given.tokenizer, spec.tokens),
         spec=spec,
         out=given.out,

@@ -59,6 +59,13 @@ class DatasetSpec(SettingsRecord):
         0.2, "Share of tasks held out where rows name no split.", at_least=0.0, at_most=0.9
     )
     accept_above: float = setting(0.0, "A rating above this counts as accepted. Paper: 0.")
+    copies: int = setting(
+        1,
+        "Supervised tuning: times that an accepted reflection is shown in one pass, each but the"
+        " first with the numbers of like-named things exchanged. Own.",
+        at_least=1,
+        at_most=100,
+    )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.noise import copy_name, noisy_copies
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import collect, ratings, unseen_tasks
+from webapp.learning.running import (
+    collect,
+    collect_plans,
+    plans_of_hindsight,
+    unseen_tasks,
+)
 from webapp.learning.steps import Say, loaded, made, play, snapshot, train, wait
 from webapp.training.models import Snapshot
 from webapp.training.services.buffer import BufferQuery
@@ -56,7 +61,7 @@ def run(protocol: Protocol, say: Say) -> Corrected:
         say(f"{words(share)} of the ratings looked at: {found.answered[share][1]} corrected")
     _measure_features(found.snapshots[protocol.corrected[-1]])
     if protocol.corrected_arms:
-        _play(found, collected, say)
+        _play(found, say)
     return found
 
 
@@ -136,10 +141,10 @@ def _measure_features(rated: Snapshot) -> None:
         raise InvalidInput(f"The texts' features cannot be computed: {row.reason}")
 
 
-def _play(found: Corrected, collected: list[Experiment], say: Say) -> None:
+def _play(found: Corrected, say: Say) -> None:
     """Best of N of the tuned reflector, ranked by the reward model of each share."""
     protocol = found.protocol
-    tuning = train(protocol, "sft", ratings(protocol, collected))
+    tuning = train(protocol, "sft", plans_of_hindsight(protocol, collect_plans(protocol, say)))
     wait([tuning], say)
     tuned = loaded(tuning)
     runs = {

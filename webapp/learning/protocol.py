@@ -10,6 +10,7 @@ from webapp.training.services.specs import preset_spec
 TRAINED: tuple[Stage, ...] = ("sft", "ppo", "grpo")
 BEST_OF_N = "best of n"
 PLAIN_BEST_OF_N = "plain best of n"
+WITH_EXAMPLE = "reflexion with an example"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,6 @@ class Protocol:
     unseen_tasks: int
     samples: int
     luck_draws: int
-    sft_epochs: float
     reward_epochs: float
     policy_updates: int
     policy_batch: int
@@ -44,6 +44,8 @@ class Protocol:
     train_seed: int = 101
     unseen_seed: int = 202
     luck_temperature: float = 0.5
+    sft_copies: int = 8
+    sft_learning_rate: float = 1e-3
     policy_learning_rate: float = 2e-4
     noise: float = 0.3
     corrected: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -60,7 +62,6 @@ _SMALL = Protocol(
     unseen_tasks=36,
     samples=2,
     luck_draws=3,
-    sft_epochs=4.0,
     reward_epochs=1.0,
     policy_updates=8,
     policy_batch=4,
@@ -87,7 +88,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
         train_tasks=8,
         unseen_tasks=3,
         samples=1,
-        sft_epochs=1.0,
         policy_updates=1,
         policy_batch=2,
         best_of_n=2,
@@ -100,14 +100,22 @@ PROTOCOLS: Mapping[str, Protocol] = {
 def base_config(protocol: Protocol) -> ExperimentConfig:
     """What all arms share."""
     embedded = PRESETS["embedded"]
+    # Without a worked example: a small model copies its plan instead of reading the digest.
+    reflection = replace(embedded.reflection, examples=0)
     return replace(
         embedded,
+        reflection=reflection,
         trials=protocol.trials,
         seed=protocol.seed,
         reuse=True,
         episode=replace(embedded.episode, max_steps=protocol.steps),
         actor=replace(embedded.actor, temperature=0.0),
     )
+
+
+def first_trials(protocol: Protocol) -> ExperimentConfig:
+    """The actor's own first trial of every training task."""
+    return replace(base_config(protocol), method="react", trials=1)
 
 
 def collecting(protocol: Protocol, sample: int) -> ExperimentConfig:
@@ -151,6 +159,13 @@ def control_arms(protocol: Protocol) -> dict[str, ExperimentConfig]:
     }
 
 
+def exampled_arm(protocol: Protocol) -> ExperimentConfig:
+    """The plain reflector with a worked example in its prompt, which helps or misleads it."""
+    config = base_config(protocol)
+    reflection = replace(config.reflection, examples=1)
+    return replace(config, method="reflexion", reflection=reflection)
+
+
 def trained_arm(protocol: Protocol, reward_model: str = "") -> ExperimentConfig:
     """An arm with a trained adapter; with a reward model it ranks several candidates."""
     config = replace(base_config(protocol), method="retroformer")
@@ -175,8 +190,12 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
             batch_size=protocol.policy_batch,
             learning_rate=protocol.policy_learning_rate,
         )
+    elif stage == "sft":
+        rate = protocol.sft_learning_rate
+        size = replace(spec.optimisation, epochs=1.0, max_steps=0, batch_size=4, learning_rate=rate)
+        spec = replace(spec, dataset=replace(spec.dataset, copies=protocol.sft_copies))
     else:
-        epochs = protocol.sft_epochs if stage == "sft" else protocol.reward_epochs
+        epochs = protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
     if stage == "grpo":
         spec = replace(spec, reward=replace(spec.reward, kind="retries"))

@@ -7,7 +7,13 @@ from retro_core.training.spec import Stage
 from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
-from webapp.learning.protocol import BEST_OF_N, PLAIN_BEST_OF_N, TRAINED, Protocol
+from webapp.learning.protocol import (
+    BEST_OF_N,
+    PLAIN_BEST_OF_N,
+    TRAINED,
+    WITH_EXAMPLE,
+    Protocol,
+)
 from webapp.learning.steps import WORLD, Say, loaded, made, play, snapshot, task_set, train, wait
 from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import generated_set
@@ -31,13 +37,15 @@ class Measured:
 def run(protocol: Protocol, say: Say) -> Measured:
     """Collect, train and evaluate. Raises InvalidInput with the reason where a part fails."""
     unseen = unseen_tasks(protocol)
-    collected = collect(protocol, say)
+    plans = collect_plans(protocol, say)
+    accepted = plans_of_hindsight(protocol, plans)
+    train(protocol, "sft", accepted)  # while samples are collected and controls are played
+    collected = [*collect_samples(protocol, say), *plans]
     rated = ratings(protocol, collected)
-    train(protocol, "sft", rated)  # while the controls are played
     arms = _control_arms(protocol, unseen, say)
     runs: dict[str, TrainingRun] = {}
     for stages in ROUNDS:
-        runs |= _train(protocol, stages, rated, runs, say)
+        runs |= _train(protocol, stages, accepted if stages == ("sft",) else rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
     return Measured(protocol, arms, runs, collected)
@@ -53,6 +61,7 @@ def _control_arms(protocol: Protocol, unseen: TaskSet, say: Say) -> dict[str, Ex
     configs = parts.control_arms(protocol)
     first = {"react": play(protocol.title("react"), unseen, configs.pop("react"))}
     wait(first.values(), say)
+    configs[WITH_EXAMPLE] = parts.exampled_arm(protocol)
     return first | {
         name: play(protocol.title(name), unseen, config) for name, config in configs.items()
     }
@@ -82,29 +91,41 @@ def _trained_arms(
 
 def collect(protocol: Protocol, say: Say) -> list[Experiment]:
     """Two kinds of ratings: the plain reflector's samples, and plans of hindsight."""
-    train = generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
+    plans = collect_plans(protocol, say)
+    return [*collect_samples(protocol, say), *plans]
+
+
+def collect_samples(protocol: Protocol, say: Say) -> list[Experiment]:
+    """Several reflections of the plain reflector on every first failure, each rated by a retry."""
     samples = [
-        play(protocol.title(f"sample {number}"), train, parts.collecting(protocol, number))
+        play(
+            protocol.title(f"sample {number}"),
+            _train_tasks(protocol),
+            parts.collecting(protocol, number),
+        )
         for number in range(protocol.samples)
     ]
     wait(samples, say)
+    return samples
+
+
+def collect_plans(protocol: Protocol, say: Say) -> list[Experiment]:
+    """Plans for every first failure of a task that another first trial solves.
+
+    Each plan is rated by a retry. The first trials are one at temperature 0 and some draws.
+    """
+    tasks = _train_tasks(protocol)
+    first = play(protocol.title("first trials"), tasks, parts.first_trials(protocol))
     draws = [
-        play(protocol.title(f"luck {draw}"), train, parts.luck(protocol, 1, draw))
+        play(protocol.title(f"luck {draw}"), tasks, parts.luck(protocol, 1, draw))
         for draw in range(protocol.luck_draws)
     ]
-    wait(draws, say)
-    return [*samples, *_hindsight(protocol, samples, draws, say)]
-
-
-def _hindsight(
-    protocol: Protocol, samples: list[Experiment], draws: list[Experiment], say: Say
-) -> list[Experiment]:
-    """Plans for every first failure of a task that any episode solves, each rated by a retry."""
-    among = [*samples, *draws]
+    among = [first, *draws]
+    wait(among, say)
     given = []
-    for draw, first in [(None, samples[0]), *enumerate(draws)]:
+    for draw, failed in [(None, first), *enumerate(draws)]:
         words = "hindsight" if draw is None else f"hindsight {draw}"
-        solvable = _solved_by_another(first, among)
+        solvable = _solved_by_another(failed, among)
         if not solvable:
             say(f"{words}: no task that failed was solved by another trial, so no plan to give.")
             continue
@@ -112,6 +133,16 @@ def _hindsight(
         given.append(play(protocol.title(words), held, parts.hindsight(protocol, draw)))
     wait(given, say)
     return given
+
+
+def plans_of_hindsight(protocol: Protocol, plans: list[Experiment]) -> Snapshot:
+    """What supervised tuning learns: a lucky retry makes no plan to imitate of a poor sample."""
+    query = BufferQuery(experiments=tuple(one.pk for one in plans), seed=protocol.seed)
+    return snapshot(protocol, "plans of hindsight", query)
+
+
+def _train_tasks(protocol: Protocol) -> TaskSet:
+    return generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
 
 
 def _solved_by_another(first: Experiment, among: list[Experiment]) -> list[Task]:

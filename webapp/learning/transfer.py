@@ -9,7 +9,7 @@ from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import collect, unseen_tasks
+from webapp.learning.running import collect_plans, unseen_tasks
 from webapp.learning.steps import Say, loaded, play, snapshot, train, wait
 from webapp.learning.table import ends
 from webapp.tasks.models import Task
@@ -33,7 +33,7 @@ class Matrix:
 def run(protocol: Protocol, say: Say) -> Matrix:
     """Tune on the ratings of each group, and play all unseen tasks with each adapter."""
     unseen = unseen_tasks(protocol)
-    collected = tuple(one.pk for one in collect(protocol, say))
+    collected = tuple(one.pk for one in collect_plans(protocol, say))
     arms = {
         "nothing (reflexion)": play(
             protocol.title("reflexion"), unseen, parts.control_arms(protocol)["reflexion"]
