@@ -34,7 +34,7 @@ def test_a_broken_package_is_shown_with_its_reason_and_every_page_stands(
 
 
 def test_the_list_says_nothing_of_broken_packages_where_there_are_none() -> None:
-    assert "Installed, and broken" not in text(client_of("researcher").get("/worlds/"))
+    assert "Left out everywhere" not in text(client_of("researcher").get("/worlds/"))
 
 
 def test_a_world_without_a_task_still_has_its_card(install: Install) -> None:
