@@ -158,9 +158,14 @@ def _is_own(point: EntryPoint) -> bool:
 def _loaded(point: EntryPoint) -> EnvSpec:
     """What an entry point names. Raises InvalidInput, whatever is wrong with it."""
     try:
-        spec = point.load()
+        return _checked(point.load())
+    except InvalidInput:
+        raise
     except (Exception, SystemExit) as error:  # code of any package: it may fail in any way
         raise InvalidInput(f"it cannot be loaded: {told(error)}") from error
+
+
+def _checked(spec: object) -> EnvSpec:
     if not isinstance(spec, EnvSpec):
         raise InvalidInput(f"it names a {type(spec).__name__}, not an EnvSpec")
     name: object = spec.name  # types are not checked there
@@ -189,10 +194,14 @@ def _guarded(spec: EnvSpec) -> EnvSpec:
             return f"it cannot tell what it lacks ({told(error)})"
 
     def create() -> Env:
-        return GuardedEnv(spec.title, _guarding(spec.title, spec.create))
+        return GuardedEnv(spec.title, spec.create())
 
-    generate = _guarding(spec.title, spec.generate)
-    return replace(spec, create=create, generate=generate, missing=missing)
+    return replace(
+        spec,
+        create=_guarding(spec.title, create),
+        generate=_guarding(spec.title, spec.generate),
+        missing=missing,
+    )
 
 
 def _guarding(title: str, function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -211,8 +220,7 @@ def _guarding(title: str, function: Callable[Arguments, Answer]) -> Callable[Arg
 class GuardedEnv:
     """An environment of another package, whose answers are looked at before they are used."""
 
-    def __init__(self, title: str, make: "EnvFactory") -> None:
-        env = make()
+    def __init__(self, title: str, env: Env) -> None:
         self._title = title
         self._reset, self._step = _guarding(title, env.reset), _guarding(title, env.step)
 

@@ -41,6 +41,7 @@ def test_a_package_adds_a_world_by_its_entry_point(install: Install) -> None:
         ("SPEC = spec(prompt_folder='nowhere')", "No prompt folder 'nowhere'"),
         ("SPEC = spec(prompt_folder='nowhere:x')", "No module named 'nowhere'"),
         ("SPEC = spec(prompt_folder='common')", "lacks instructions.txt"),
+        ("SPEC = spec(prompt_folder=5)", "AttributeError"),
         ("SPEC = spec(name='alfworld')", "there is another environment named 'alfworld'"),
     ],
 )
@@ -77,6 +78,7 @@ def test_asking_for_a_broken_world_tells_why_it_is_missing(install: Install) -> 
             "finite reward",
         ),
         ("def __init__(self): raise OSError('no bell')", "no bell"),
+        ("reset = property(lambda self: 1 / 0)", "ZeroDivisionError"),
     ],
 )
 def test_a_world_that_fails_while_it_is_played_tells_so_as_bad_input(
