@@ -16,6 +16,7 @@ TemperatureSchedule = Literal["fixed", "adaptive"]
 ChoiceStyle = Literal["enum", "object", "none"]
 ChoiceNormalisation = Literal["", "sum", "mean"]
 PageStoreName = Literal["task", "wikipedia", "corpus"]
+ShopObservations = Literal["as_task", "react", "text_rich", "text"]
 ReflectionFormat = Literal["free", "structured"]
 TrajectoryForm = Literal["steps", "digest"]
 ReflectionProtocol = Literal["tgi", "openai", "hindsight"]
@@ -175,6 +176,17 @@ class PagesConfig(SettingsRecord):
 
 
 @dataclass(frozen=True)
+class ShopConfig(SettingsRecord):
+    """What an agent reads in WebShop; other worlds have no shop."""
+
+    observations: ShopObservations = setting(
+        "as_task",
+        "WebShop only: three products a page as in ReAct, or every page in full, with ten products"
+        " and pages to turn. ReAct and Reflexion: react, which is also what tasks say by default.",
+    )
+
+
+@dataclass(frozen=True)
 class EndpointConfig(SettingsRecord):
     """How a language model endpoint is called. Changes no result, only how long we insist."""
 
@@ -227,6 +239,7 @@ class ExperimentConfig(SettingsRecord):
     actor: ActorConfig = setting(ActorConfig(), "The actor.")
     reflection: ReflectionConfig = setting(ReflectionConfig(), "The reflector.")
     pages: PagesConfig = setting(PagesConfig(), "The page store of questions.")
+    shop: ShopConfig = setting(ShopConfig(), "The pages of a shop.")
 
 
 # What each method adds to the actor's prompt from trial 2 on, and whether trials differ in seed.

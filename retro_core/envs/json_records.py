@@ -76,6 +76,9 @@ class _Window:
                 if too_long or not self.grow():
                     message = f"{self.path.name}: broken JSON near byte {start}: {error.msg}."
                     raise InvalidInput(message) from error
+            except (ValueError, RecursionError) as error:  # too long a number, too deep a list
+                message = f"{self.path.name}: the value at byte {start} cannot be read: {error}."
+                raise InvalidInput(message) from error
             else:
                 return value, start, self.advance(end)
 

@@ -44,7 +44,10 @@ class PromptSet:
 def load_prompts(folder: str) -> PromptSet:
     """Read a folder below retro_core/prompts, or `package:folder` of another package."""
     package, _, path = folder.rpartition(":")
-    root = files(package or "retro_core.prompts")
+    try:
+        root = files(package or "retro_core.prompts")
+    except ImportError as error:
+        raise InvalidInput(f"No prompt folder {folder!r}: {error}.") from error
     own = root.joinpath(path)
     if not own.is_dir():
         raise InvalidInput(f"No prompt folder {folder!r}.")

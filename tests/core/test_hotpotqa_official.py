@@ -95,6 +95,37 @@ def test_bad_questions_are_listed_and_the_reading_goes_on(tmp_path: Path) -> Non
     assert listed[0].problem == "the question has no 'question'"
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"answer": None}, "its answer is no text, or empty"),
+        ({"answer": " "}, "its answer is no text, or empty"),
+        ({"question": 5}, "its question is no text, or empty"),
+        ({"context": [["Ash"]]}, "not enough values to unpack"),
+    ],
+)
+def test_a_question_without_words_is_listed_as_bad(
+    tmp_path: Path, changed: dict[str, object], reason: str
+) -> None:
+    path = tmp_path / "hotpot_dev_distractor_v1.json"
+    path.write_text(json.dumps([OFFICIAL | changed, OFFICIAL]))
+
+    bad, good = listed_tasks(path)
+
+    assert reason in bad.problem
+    assert good.task is not None
+
+
+def test_a_line_of_lists_without_end_is_listed_as_bad(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text("[" * 100_000 + "]" * 100_000 + "\n" + json.dumps(OFFICIAL))
+
+    bad, good = listed_tasks(path)
+
+    assert bad.problem.startswith("not JSON")
+    assert good.task is not None
+
+
 def test_after_broken_json_nothing_more_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "hotpot_dev_distractor_v1.json"
     path.write_text(f"[{json.dumps(OFFICIAL)}, {{broken, {json.dumps(OFFICIAL)}]")

@@ -53,6 +53,14 @@ def test_a_broken_file_is_named_with_the_place(tmp_path: Path, text: str) -> Non
         list(read_json_records(write(tmp_path / "broken.json", text)))
 
 
+@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "1" * 5_000])
+def test_values_that_python_does_not_read_are_named_with_their_place(
+    tmp_path: Path, value: str
+) -> None:
+    with pytest.raises(InvalidInput, match=r"deep\.json: the value at byte 1 cannot be read"):
+        list(read_json_records(write(tmp_path / "deep.json", f"[{value}]")))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="missing"):
         list(read_json_records(tmp_path / "nothing.json"))

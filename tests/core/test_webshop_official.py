@@ -215,6 +215,59 @@ def test_every_bad_product_and_instruction_is_named(tmp_path: Path) -> None:
     assert asin in broken_instructions.value.records[1].problem
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", None),
+        ("product_category", 5),
+        ("full_description", ["a"]),
+        ("small_description", ["a", None]),
+        ("small_description", {"a": "b"}),
+        ("pricing", "$1..2"),
+        ("customization_options", {"size": [{"value": None}]}),
+    ],
+)
+def test_a_product_that_could_not_be_bought_is_bad_at_once(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    write_official_files("unseen", tmp_path)
+    path = tmp_path / "items_shuffle.json"
+    products = json.loads(path.read_text())
+    products[4][field] = value
+    path.write_text(json.dumps(products))
+
+    with pytest.raises(BadRecords) as broken:
+        load_official(str(tmp_path))
+
+    assert [one.number for one in broken.value.records] == [5]
+    assert products[4]["asin"] in broken.value.records[0].problem
+
+
+@pytest.mark.parametrize("wish", [{"instruction_attributes": [None]}, {"instruction_options": [5]}])
+def test_a_wish_that_could_not_be_judged_is_bad_at_once(
+    tmp_path: Path, wish: dict[str, object]
+) -> None:
+    write_official_files("unseen", tmp_path)
+    people = tmp_path / "items_human_ins.json"
+    instructions = json.loads(people.read_text())
+    asin = next(iter(instructions))
+    instructions[asin][0] |= wish
+    people.write_text(json.dumps(instructions))
+
+    with pytest.raises(BadRecords) as broken:
+        official_goals(str(tmp_path))
+
+    assert asin in broken.value.records[0].problem
+
+
+def test_reviews_that_are_no_records_are_refused(tmp_path: Path) -> None:
+    write_official_files("unseen", tmp_path)
+    (tmp_path / "reviews.json").write_text("[1]")
+
+    with pytest.raises(InvalidInput, match=r"reviews\.json"):
+        load_official(str(tmp_path))
+
+
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="items_shuffle"):
         load_official(str(tmp_path))

@@ -109,3 +109,14 @@ def test_nobody_revokes_anothers_token(api: Api) -> None:
     client_of("viewer").post(f"/tokens/{api.token.pk}/revoke/")
 
     assert api.get("/experiments").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["delete", "put", "patch"])
+def test_a_wrong_method_is_answered_in_one_shape(api: Api, method: str) -> None:
+    headers = {"Authorization": f"Bearer {api.text}"}
+
+    refused = getattr(api.client, method)("/api/experiments", headers=headers)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert method.upper() in refused.json()["error"]["message"]
+    assert "POST" in refused["Allow"]

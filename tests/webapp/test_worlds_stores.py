@@ -112,6 +112,34 @@ def test_workers_play_with_the_chosen_store(monkeypatch: pytest.MonkeyPatch) -> 
     assert env.step("Search[Ash]").observation == "Ash is what fire leaves."
 
 
+def test_a_shop_is_played_with_the_chosen_pages() -> None:
+    wishes = generated_set("webshop", "train", 1, 0)
+    task = wishes.members.get().task.as_core()
+    researcher = client_of("researcher")
+    seen = []
+    for chosen in ("as_task", "text_rich"):
+        sent = filled(task_set=wishes.pk, name=chosen, shop__observations=chosen)
+        researcher.post(NEW, sent)
+        env = build(Experiment.objects.get(name=chosen)).create_env()
+        env.reset(task)
+        seen.append(env.step("search[lamp]").observation)
+
+    assert "\n[Next >] " in seen[0]
+    assert "[button] Next > [button_]" in seen[1]
+    assert seen[1].count("$") == 10
+
+
+def test_only_the_form_of_a_shop_asks_for_its_pages() -> None:
+    researcher = client_of("researcher")
+
+    shop, games = (text(researcher.get(f"{NEW}?world={name}")) for name in ("webshop", "alfworld"))
+
+    assert 'data-of-world="webshop">' in shop
+    assert 'data-of-world="webshop" hidden>' in games
+    assert shop.count('name="shop__observations"') == 1
+    assert "whole pages, buttons marked" in shop
+
+
 def test_the_embedded_adapter_plays_household_games_and_its_base_model_the_rest(
     settings: Settings,
 ) -> None:

@@ -1,12 +1,16 @@
 """The API as one object: routes, errors, document."""
 
+import json
+from collections.abc import Callable
+from functools import wraps
+
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from ninja import NinjaAPI
 from ninja.throttling import AuthRateThrottle
 
 from webapp.api import reading_routes, writing_routes
-from webapp.api.errors import add_handlers
+from webapp.api.errors import add_handlers, error_body
 from webapp.api.router import router
 
 RATE = "6000/m"  # of one token at one web process
@@ -35,6 +39,21 @@ api = NinjaAPI(
 add_handlers(api)
 ROUTES = (reading_routes, writing_routes)  # importing them fills the router
 api.add_router("", router)
+
+
+def in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A wrong method is answered by ninja in plain words, past all handlers: retold as others."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        answer = view(request, *args, **kwargs)
+        if isinstance(answer, HttpResponseNotAllowed):
+            message = f"This address takes {answer['Allow']}, not {request.method}."
+            answer.content = json.dumps(error_body(405, message)).encode()
+            answer["Content-Type"] = "application/json"
+        return answer
+
+    return answered
 
 
 @login_not_required

@@ -1,7 +1,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, re_path
 
-from webapp.api.api import api, unknown
+from webapp.api.api import api, in_one_shape, unknown
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [*api.urls[0], re_path("^(?P<rest>.*)$", unknown)]
@@ -10,4 +10,4 @@ urlpatterns: list[URLPattern | URLResolver] = [*api.urls[0], re_path("^(?P<rest>
 # show no data.
 for pattern in urlpatterns:
     if isinstance(pattern, URLPattern):
-        login_not_required(pattern.callback)
+        pattern.callback = login_not_required(in_one_shape(pattern.callback))

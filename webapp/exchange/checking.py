@@ -58,6 +58,8 @@ def problem(found: Found) -> str:
         _check(found)
     except InvalidInput as error:
         return str(error)
+    except RecursionError:
+        return "lists in lists too deep to be looked at"
     return ""
 
 

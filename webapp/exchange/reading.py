@@ -167,5 +167,5 @@ def _parquet_rows(source: RowSource) -> Iterator[Found]:
             for values in chain.from_iterable(batch.to_pylist() for batch in batches):
                 number += 1
                 yield source._found(number, values)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         yield source._found(number + 1, {}, f"parquet that cannot be read: {error}")

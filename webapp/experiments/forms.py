@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.functional import cached_property
 
 from retro_core.config import PRESETS, ExperimentConfig
 from retro_core.envs.base import registered
@@ -28,7 +29,10 @@ from webapp.worlds.services.making import corpus_folder
 
 MOST_TASKS = 1000
 SHOWN_ABOVE = frozenset(
-    {"reflection__best_of_n", "reflection__reward_model", "pages__store", "pages__corpus"}
+    {
+        *("reflection__best_of_n", "reflection__reward_model"),
+        *("pages__store", "pages__corpus", "shop__observations"),
+    }
 )
 METHODS = {
     "reflexion": "After a failed trial the base reflector writes what went wrong;"
@@ -113,6 +117,7 @@ class ExperimentForm(forms.Form):
         self.fields["actor_model"].help_text = actor_help()
         self.fields["pages__store"].label = "Pages of questions"
         self.fields["pages__corpus"].label = "Corpus folder"
+        self.fields["shop__observations"].label = "Pages of the shop"
 
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
@@ -122,14 +127,15 @@ class ExperimentForm(forms.Form):
             inside = [setting for setting in folded if setting.section == name]
             yield name, [(self[setting.name], setting.unit) for setting in inside]
 
-    @property
-    def asks_for_pages(self) -> bool:
-        """Whether the tasks that stand in the form are questions: other worlds have no pages."""
+    @cached_property
+    def world(self) -> str:
+        """The environment of the tasks that stand in the form: some settings are of one alone."""
         if self["tasks_from"].value() == "generate":
-            return str(self["split"].value()).startswith(f"{HOTPOTQA}:")
+            return str(self["split"].value()).partition(":")[0]
         chosen = self["task_set"].value()
         number = whole_number(str(getattr(chosen, "pk", chosen))) or 0
-        return TaskSet.objects.filter(pk=number, environment=HOTPOTQA).exists()
+        worlds = TaskSet.objects.filter(pk=number).values_list("environment", flat=True)
+        return worlds.first() or ""
 
     @property
     def has_advanced_errors(self) -> bool:
@@ -166,7 +172,7 @@ class ExperimentForm(forms.Form):
 
     def _check_pages(self, values: dict[str, Any]) -> None:
         """A corpus folder must be one of this installation."""
-        if values.get("pages__store") != "corpus" or not self.asks_for_pages:
+        if values.get("pages__store") != "corpus" or self.world != HOTPOTQA:
             return
         try:
             corpus_folder(values.get("pages__corpus") or "")

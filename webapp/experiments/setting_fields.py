@@ -16,6 +16,9 @@ WORDS = {
     "task": "the task's own pages",
     "wikipedia": "live Wikipedia",
     "corpus": "a corpus folder",
+    "as_task": "as the task says",
+    "text_rich": "whole pages, buttons marked",
+    "text": "whole pages, plain",
 }
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
 
 from retro_core.envs.base import EnvSpec, env_spec
+from retro_core.errors import InvalidInput
 from retro_core.types import Step
 from webapp import present
 from webapp.experiments.models import Experiment, ExperimentTask
@@ -81,9 +82,12 @@ def _counts(rows: "QuerySet[Any]") -> dict[str, int]:
 
 @cache
 def sample(name: str) -> Sample:
-    """How the first task of the first split begins: the same every time."""
+    """How the first task of the first split begins: the same every time. Raises InvalidInput."""
     spec = env_spec(name)
-    task = spec.generate(count=1, split=spec.splits[0], seed=0)[0]
+    tasks = spec.generate(count=1, split=spec.splits[0], seed=0)
+    if not tasks:
+        raise InvalidInput(f"{spec.title} makes no task of its split {spec.splits[0]}.")
+    task = tasks[0]
     observation, info = spec.create().reset(task)
     actions = info.admissible_actions
     return Sample(

@@ -62,28 +62,35 @@ def _lines(path: Path) -> Iterator[tuple[int, Raw | InvalidInput]]:
 def _parsed(line: bytes) -> Raw | InvalidInput:
     try:
         question: Raw = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return InvalidInput(f"not JSON: {error}")
     return question
 
 
 def _task(raw: Raw, split: str) -> Task:
     identity = str(raw["id"] if "id" in raw else raw["_id"])
+    question, answer = _words(raw["question"], "question"), _words(raw["answer"], "answer")
     titles = [_title(fact) for fact in raw.get("supporting_facts", ())]
     return Task(
         id=f"hotpotqa-{identity}",
         environment="hotpotqa",
-        goal=str(raw["question"]),
+        goal=question,
         split=split,
         task_type=str(raw.get("type", "")),
         payload={
-            "question": str(raw["question"]),
-            "answer": str(raw["answer"]),
+            "question": question,
+            "answer": answer,
             "level": str(raw.get("level", "")),
             "supporting_titles": list(dict.fromkeys(titles)),
             "paragraphs": [_paragraph(one) for one in raw["context"]],
         },
     )
+
+
+def _words(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"its {name} is no text, or empty")
+    return value
 
 
 def _title(fact: Raw | Sequence[Any]) -> str:

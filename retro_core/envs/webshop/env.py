@@ -25,11 +25,12 @@ class WebShopEnv:
 
     A task's payload names the `catalogue` (official files: `{"folder": ...}`; the project's own:
     `{"generated": ...}`), the `goal`, and if wanted the `observations` ("react", the default,
-    "text_rich" or "text").
+    "text_rich" or "text"). `observations` takes the place of what the tasks say.
     """
 
-    def __init__(self, nouns: NounFinder | None = None) -> None:
+    def __init__(self, nouns: NounFinder | None = None, observations: str = "") -> None:
         self._nouns = nouns or noun_finder()
+        self._observations = observations
         self._session: ShopSession | None = None
         self._score = 0.0
         self._done = False
@@ -62,7 +63,7 @@ class WebShopEnv:
     def _open(self, payload: Mapping[str, Any]) -> ShopSession:
         catalogue = open_catalogue(payload.get("catalogue", {}))
         goal = goal_from_json(payload["goal"])
-        form = payload.get("observations", "react")
+        form: Any = self._observations or payload.get("observations", "react")  # any JSON
         if form == "react":
             return ReactSession(catalogue, goal, self._nouns)
         if form in {"text", "text_rich"}:

@@ -71,6 +71,8 @@ class _KeyedRecords:
         self._file = JsonFile(path)
         self._places: dict[str, tuple[int, int]] = {}
         for record in read_json_records(path) if path.is_file() else ():
+            if key and not isinstance(record.value, dict):
+                raise InvalidInput(f"{path.name}: a record at byte {record.start} is no object.")
             name = record.value.get(key, "") if key else record.key
             self._places[name] = (record.start, record.size)
 
@@ -147,12 +149,17 @@ def _instructions(path: Path) -> dict[str, Sequence[RawRecord]]:
 
 
 def _are_instructions(value: object) -> bool:
-    wanted = {"instruction": str, "instruction_attributes": list, "instruction_options": list}
     return isinstance(value, list) and all(
-        isinstance(one, dict) and isinstance(one.get(name), kind)
+        isinstance(one, dict)
+        and isinstance(one.get("instruction"), str)
+        and _are_texts(one.get("instruction_attributes"))
+        and _are_texts(one.get("instruction_options"))
         for one in value
-        for name, kind in wanted.items()
     )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _instructed(

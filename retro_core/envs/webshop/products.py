@@ -1,7 +1,7 @@
 """A product as the shop shows it, made from one record of the official catalogue files."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,24 +57,37 @@ def is_listed(asin: str) -> bool:
 def parse_product(
     raw: RawRecord, attributes: RawRecord | None = None, feedback: RawRecord | None = None
 ) -> Product:
-    """Read a catalogue record, its attribute record and its review record."""
+    """Read a catalogue record, its attribute record and its review record.
+
+    Raises KeyError, TypeError, ValueError or AttributeError if they are not of the official form.
+    """
     prices, price_tag = parse_prices(raw.get("pricing"))
     points = raw.get("small_description")
     return Product(
         asin=str(raw["asin"]),
-        name=raw["name"],
-        category=raw["category"],
-        query=raw["query"].lower().strip(),
-        product_category=raw["product_category"],
-        description=raw.get("full_description") or "",
-        bullet_points=tuple(points) if isinstance(points, list) else (points or "",),
+        name=_text(raw["name"], "name"),
+        category=str(raw["category"]),
+        query=_text(raw["query"], "query").lower().strip(),
+        product_category=_text(raw["product_category"], "product_category"),
+        description=_text(raw.get("full_description") or "", "full_description"),
+        bullet_points=_texts(points if isinstance(points, list) else [points or ""]),
         options=parse_options(raw.get("customization_options") or {}),
-        attributes=tuple((attributes or {}).get("attributes", NO_ATTRIBUTES)),
+        attributes=_texts((attributes or {}).get("attributes", NO_ATTRIBUTES)),
         prices=prices,
         price_tag=price_tag,
         rating=str((feedback or {}).get("average_rating", NO_RATING)),
         reviews=tuple(_parse_review(review) for review in (feedback or {}).get("reviews", ())),
     )
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"its {name} is no text: {value!r:.80}")
+    return value
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(_text(value, "description or attribute") for value in values)
 
 
 def parse_prices(pricing: str | None) -> tuple[tuple[float, ...], str]:

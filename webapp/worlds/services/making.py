@@ -11,6 +11,8 @@ from retro_core.envs.hotpotqa.env import ENVIRONMENT as HOTPOTQA
 from retro_core.envs.hotpotqa.env import HotpotQaEnv
 from retro_core.envs.hotpotqa.pages import PageStore, load_corpus
 from retro_core.envs.hotpotqa.wikipedia import API, WikipediaPages
+from retro_core.envs.webshop.env import ENVIRONMENT as WEBSHOP
+from retro_core.envs.webshop.env import WebShopEnv
 from retro_core.errors import InvalidInput
 from webapp.worlds.services.wikipedia import DatabaseCache, SharedTurns
 
@@ -20,6 +22,8 @@ def env_factory(environment: str, config: ExperimentConfig) -> EnvFactory:
     spec = env_spec(environment)
     if missing := spec.missing():
         raise InvalidInput(f"{spec.title} cannot be played here: {missing}")
+    if environment == WEBSHOP and config.shop.observations != "as_task":
+        return partial(WebShopEnv, observations=config.shop.observations)
     if environment != HOTPOTQA:
         return spec.create
     live = wikipedia()

@@ -3,7 +3,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from retro_core.envs.base import EnvSpec, registered
+from retro_core.envs.base import EnvSpec, broken, registered
+from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
 from webapp.tasks.models import TaskSet
 from webapp.worlds.forms import NewTasksForm
 from webapp.worlds.page import sample, world_rows
@@ -22,7 +23,8 @@ def spec_or_404(name: str) -> EnvSpec:
 @require_GET
 @permission_required("tasks.view_taskset", raise_exception=True)
 def world_list(request: HttpRequest) -> HttpResponse:
-    context = {"current_section": "worlds", "rows": world_rows(registered().values())}
+    rows = world_rows(registered().values())
+    context = {"current_section": "worlds", "rows": rows, "broken": broken()}
     return render(request, "worlds/list.html", context)
 
 
@@ -36,13 +38,16 @@ def card_page(request: HttpRequest, form: NewTasksForm, status: int = 200) -> Ht
     """The card of a world, with the form for new tasks to play."""
     spec = form.spec
     task_sets = TaskSet.objects.filter(environment=spec.name).order_by("-pk")
-    missing = spec.missing()
     context = {
         "current_section": "worlds",
         "spec": spec,
-        "missing": missing,
-        "sample": None if missing else sample(spec.name),
+        "missing": spec.missing(),
         "task_sets": task_sets[:TASK_SETS_SHOWN],
         "form": form,
     }
+    if not context["missing"]:
+        try:
+            context["sample"] = sample(spec.name)
+        except (InvalidInput, EndpointUnavailable, EndpointRefused) as error:
+            context["trouble"] = str(error)
     return render(request, "worlds/card.html", context, status=status)
