@@ -2,7 +2,8 @@
 
 `python -m bench.training --base FOLDER [--stages sft ppo] [--steps 3] [--tokens 128]`
 Seconds of a step are of the clock and of the CPU, and mean little on a busy machine. The peak of
-memory is that of the process: name one stage at a time to have its own.
+memory is that of the process, beside what a dry run would have said: name one stage at a time to
+have its own. PPO and GRPO are rewarded by a function, or by `--reward-model ADAPTER-FOLDER`.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from retro_core.training.dry_run import dry_run
 from retro_core.training.monitor import Monitor
 from retro_core.training.presets import PRESETS
 from retro_core.training.rewards import RewardRequest
 from retro_core.training.run import claimed, run_training
 from retro_core.training.snapshot import Snapshot, write_snapshot
-from retro_core.training.spec import TrainingSpec
+from retro_core.training.spec import RewardSpec, TrainingSpec
 from retro_core.types import RatedReflection
 
 PLACES = ("drawer 1", "shelf 2", "desk 1", "bed 1", "safe 1", "sidetable 2", "cabinet 3")
@@ -64,8 +66,9 @@ def numbered(requests: Sequence[RewardRequest]) -> list[float]:
 def measure_stage(spec: TrainingSpec, out: Path) -> dict[str, Any]:
     """Run a stage and tell its median step and its rewards."""
     monitor = StepMonitor(out)
+    reward = numbered if spec.reward.kind == "function" else None
     with claimed(out, spec):
-        outcome = run_training(spec, out, monitor, reward=numbered)
+        outcome = run_training(spec, out, monitor, reward=reward)
     steps = list(zip(monitor.marks[1:], monitor.marks[2:], strict=False))
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     told = [line["values"] for line in lines if line.get("split") == "train"]
@@ -74,7 +77,8 @@ def measure_stage(spec: TrainingSpec, out: Path) -> dict[str, Any]:
         "status": outcome.status,
         "seconds": round(median(b[0] - a[0] for a, b in steps), 2),
         "cpu_seconds": round(median(b[1] - a[1] for a, b in steps), 2),
-        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2),
+        "estimate_gb": round(dry_run(spec).memory_bytes / 1e9, 2),
         **{name: [round(v[name], 3) for v in told] for name in shown if name in told[0]},
     }
 
@@ -88,6 +92,7 @@ def main() -> None:
     parser.add_argument(
         "--tokens", type=int, default=0, help="shorter prompts; what the project adds weighs more"
     )
+    parser.add_argument("--reward-model", type=Path, help="an adapter that scores reflections")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         world = Path(name)
@@ -107,11 +112,18 @@ def _filled(spec: TrainingSpec, world: Path, asked: argparse.Namespace) -> Train
         spec,
         device="cpu",
         tokens=replace(spec.tokens, prompt=prompt),
+        reward=_reward(asked.reward_model),
         dataset=replace(spec.dataset, path=str(world / "snapshot.jsonl")),
         base_model=replace(spec.base_model, folder=str(asked.base), name="bench"),
         optimisation=replace(spec.optimisation, max_steps=asked.steps, warmup_steps=0),
         evaluation=replace(spec.evaluation, every=0, samples=2),
     )
+
+
+def _reward(scorer: Path | None) -> RewardSpec:
+    if scorer is None:
+        return RewardSpec(kind="function", function="bench.training:numbered")
+    return RewardSpec(folder=str(scorer))
 
 
 if __name__ == "__main__":

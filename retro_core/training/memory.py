@@ -13,7 +13,6 @@ KEPT_VALUES = 41.0
 KEPT_SHARE_CHECKPOINTED = 0.15
 # Of one frozen weight; four bits carry their scales with them.
 WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "4bit": 0.6}
-STORED_WEIGHT_BYTES = 4.0  # in the files of the base model, which are mapped while they are read
 SCORER_WEIGHT_BYTES = 4.0  # a reward model scores in float32
 
 
@@ -22,6 +21,7 @@ class ModelShape:
     """What the memory of one token depends on."""
 
     parameters: int
+    stored_bytes: int  # of the base model's files, which are mapped while they are read
     layers: int
     hidden: int
     vocabulary: int
@@ -32,6 +32,7 @@ def model_shape(folder: Path, parameters: int) -> ModelShape:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return ModelShape(
         parameters=parameters,
+        stored_bytes=sum(path.stat().st_size for path in folder.glob("*.safetensors")),
         layers=config["num_hidden_layers"],
         hidden=config["hidden_size"],
         vocabulary=config["vocab_size"],
@@ -43,7 +44,7 @@ def peak_bytes(spec: TrainingSpec, shape: ModelShape, tokens_per_item: float) ->
 
     `tokens_per_item` counts prompt and reflection; a pair of reflections is one item.
     """
-    held = shape.parameters * (STORED_WEIGHT_BYTES + WEIGHT_BYTES[spec.precision])
+    held = shape.stored_bytes + shape.parameters * WEIGHT_BYTES[spec.precision]
     policy = spec.stage in {"ppo", "grpo"}
     if policy and spec.reward.kind == "reward_model":
         held += shape.parameters * SCORER_WEIGHT_BYTES

@@ -1,14 +1,21 @@
 """What a run will need at its peak, by hand on a model of 1,000 weights."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from retro_core.training.memory import PROCESS_BYTES, ModelShape, peak_bytes
+from retro_core.training.memory import (
+    PROCESS_BYTES,
+    ModelShape,
+    model_shape,
+    peak_bytes,
+)
 from retro_core.training.presets import PRESETS
 from retro_core.training.spec import RewardSpec, TokenSpec, TrainingSpec
 
-SHAPE = ModelShape(parameters=1000, layers=2, hidden=10, vocabulary=50)
+SHAPE = ModelShape(parameters=1000, stored_bytes=4000, layers=2, hidden=10, vocabulary=50)
 
 
 def spec_of(stage: str, micro: int = 1, **changes: object) -> TrainingSpec:
@@ -37,3 +44,16 @@ def test_the_peak_counts_weights_kept_values_and_logits(
     spec: TrainingSpec, expected: float
 ) -> None:
     assert peak_bytes(spec, SHAPE, tokens_per_item=5) - PROCESS_BYTES == pytest.approx(expected)
+
+
+def test_a_model_stored_in_half_precision_maps_half_as_much(tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 2, "hidden_size": 10, "vocab_size": 50}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for part in ("model-1", "model-2"):
+        (tmp_path / f"{part}.safetensors").write_bytes(b"\0" * 1000)
+
+    shape = model_shape(tmp_path, parameters=1000)
+
+    assert shape == replace(SHAPE, stored_bytes=2000)
+    spec = spec_of("reward_model")
+    assert peak_bytes(spec, SHAPE, 5) - peak_bytes(spec, shape, 5) == 2000

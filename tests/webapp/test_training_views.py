@@ -14,6 +14,7 @@ from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Promotion
 from webapp.training.models import MetricPoint, Sample, Snapshot, TrainingRun
+from webapp.training.services.ending import fail
 from webapp.training.services.runs import launch
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,22 @@ def test_who_only_looks_can_neither_stop_nor_promote(viewer: Client, tmp_path: P
     ]
 
     assert [answer.status_code for answer in answers] == [403] * 5
+
+
+def test_a_failed_run_says_why_and_offers_to_go_on(researcher: Client, viewer: Client) -> None:
+    run = queued_run()
+    assert TrainingRun.objects.claim(run.pk, "worker")
+    assert fail(run.pk, "worker", code="disk_full", reason="The disk is full.")
+    address = f"/training/{run.pk}/"
+
+    page, seen = text(researcher.get(address)), text(viewer.get(address))
+
+    reason = '<div class="notice error" role="status">The disk is full.</div>'
+    assert reason in page
+    assert reason in seen
+    assert f'action="{address}do/resume/"' in page
+    assert "do/resume" not in seen
+    assert 'title="The disk is full."' in text(viewer.get("/training/"))
 
 
 def test_a_promotion_is_asked_for_and_its_page_shows_how_far_it_is(
