@@ -236,6 +236,6 @@ def test_three_people_lose_nothing_and_the_reward_model_learns_what_they_said(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)  # the real base model reads every reflection: 15 CPU minutes
+@pytest.mark.timeout(14400)  # some 25 CPU minutes, four fifths of them browsers and web server
 def test_three_people_rate_all_311_real_reflections(web_server: WebServer, lead: "Page") -> None:
     whole_story(web_server, lead, size=311)
