@@ -293,6 +293,7 @@ function onAnswerKey(event) {
   else if (key === "m") form.elements.note.focus();
   else if (key === "v") writeValue();
   else if (key === "y") giveReasons();
+  else if (key === "n") document.getElementById("outcome").scrollIntoView();
   else return;
   event.preventDefault();
 }
