@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 
 from webapp import present
 from webapp.annotation.models import Adjudication, Assignment, QueueItem, Response
-from webapp.annotation.services import answers, claims
+from webapp.annotation.services import claims
+from webapp.annotation.services.taking_back import may_undo
 
 ITEMS_SHOWN = 12
 PACE_OF = 20  # the last answers
@@ -111,7 +112,7 @@ def submitted(pk: int | None, person: User) -> Submitted | None:
     last = rows.select_related("item__queue").first() if pk else None
     if last is None:
         return None
-    undo, decision = answers.may_undo(last), decision_over(last.item, last)
+    undo, decision = may_undo(last), decision_over(last.item, last)
     gold = decision if decision and decision.gold else None
     return Submitted(last, said_briefly(last), undo, gold) if undo or gold else None
 
