@@ -298,7 +298,14 @@ function onAnswerKey(event) {
   event.preventDefault();
 }
 
+// The reflection stays above what is scrolled to.
+function tellHeight() {
+  const card = reflection.closest(".in-view");
+  document.documentElement.style.setProperty("--reflection-height", `${card.offsetHeight}px`);
+}
+
 function begin() {
+  new ResizeObserver(tellHeight).observe(reflection);
   form.elements.tab.value = Math.random().toString(36).slice(2);
   spans = JSON.parse(document.getElementById("spans").textContent);
   form.elements.spans.value = JSON.stringify(spans);

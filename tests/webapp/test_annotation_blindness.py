@@ -42,7 +42,7 @@ def shown_on(item: QueueItem, name: str, role: str = "annotator") -> list[str]:
     """The pages that tell what Ann said."""
     client = signed_in(person(name, role))
     found = {path: client.get(path) for path in pages(item)}
-    assert {response.status_code for response in found.values()} == {200}
+    assert {response.status_code for response in found.values()} <= {200, 403}
     return [path for path, response in found.items() if SAID in text(response)]
 
 
