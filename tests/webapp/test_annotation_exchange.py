@@ -28,6 +28,7 @@ from webapp.annotation.models import (
 )
 from webapp.annotation.services import answers, taking_back
 from webapp.annotation.services.columns import SCHEMA, rows_of_parquet
+from webapp.annotation.services.formats import argilla_records, label_studio_tasks
 from webapp.annotation.services.making import Selection, Terms, make_queue
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +106,34 @@ def test_answers_of_another_queue_are_imported_once_and_settle_the_rating(queue:
 
 def _upload(client: Client, path: str, content: bytes) -> HttpResponse:
     return client.post(path, {"file": SimpleUploadedFile("answers.jsonl", content)})
+
+
+def test_label_studio_is_told_of_people_in_words_and_by_address_only_where_there_is_one(
+    queue: Queue,
+) -> None:
+    ann, ben = person("ann"), person("ben")
+    ben.email = "ben@example.org"
+    ben.save()
+    item = queue.items.order_by("pk")[0]
+    give(item, ann, override(0.5))
+    give(item, ben, override(1.0))
+
+    first, second = label_studio_tasks(queue)[0]["annotations"]
+
+    assert "completed_by" not in first  # it refuses a file with an address that it does not know
+    assert second["completed_by"] == {"email": "ben@example.org"}
+    names = [one["value"] for one in first["result"] if one["from_name"] == "annotator"]
+    assert names == [{"text": ["ann"]}]
+    assert len({one["id"] for one in first["result"]}) == len(first["result"])
+
+
+def test_an_item_that_is_asked_again_is_a_record_of_its_own(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    QueueItem.objects.create(queue=queue, reflection=item.reflection, copy=1, source="again")
+
+    ids = [record["id"] for record in argilla_records(queue)]
+
+    assert len(set(ids)) == len(ids) == 3
 
 
 def test_other_tools_get_their_own_json(queue: Queue) -> None:
