@@ -209,8 +209,10 @@ class QueueForm(TermsForm):
     def save(self, owner: User) -> Queue:
         """Make the queue with its items."""
         values = self.cleaned_data
-        names = ("name", "notes", "overlap", "priority", "blind", "deadline")
-        names += ("shows_automatic", "shows_gold")
+        names = (
+            *("name", "notes", "overlap", "priority", "blind", "deadline"),
+            *("shows_automatic", "shows_gold"),
+        )
         scored_by = values["scored_by"].pk if values["scored_by"] else None
         chosen = {name: values[name] for name in names}
         terms = Terms(**chosen, scored_by_id=scored_by, seed=values["seed"])

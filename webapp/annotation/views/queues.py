@@ -145,8 +145,10 @@ def _named(queue: Queue) -> list[str]:
 
 
 def _terms(queue: Queue) -> dict[str, Any]:
-    names = ("overlap", "priority", "deadline", "blind", "shows_automatic", "shows_gold")
-    names += ("scored_by",)
+    names = (
+        *("overlap", "priority", "deadline", "blind"),
+        *("shows_automatic", "shows_gold", "scored_by"),
+    )
     return {name: getattr(queue, name) for name in names} | {"people": queue.people.all()}
 
 
