@@ -108,8 +108,10 @@ def _time_left(queue_id: int, person: User, waiting: int) -> str:
 
 def submitted(pk: int | None, person: User) -> Submitted | None:
     """The person's answer of that number: to be taken back for a moment, its gold for longer."""
+    if pk is None:
+        return None
     rows = Response.objects.current().filter(pk=pk, entered_by=person)
-    last = rows.select_related("item__queue").first() if pk else None
+    last = rows.select_related("item__queue").first()
     if last is None:
         return None
     undo, decision = may_undo(last), decision_over(last.item, last)
