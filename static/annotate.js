@@ -293,11 +293,19 @@ function onAnswerKey(event) {
   else if (key === "m") form.elements.note.focus();
   else if (key === "v") writeValue();
   else if (key === "y") giveReasons();
+  else if (key === "n") document.getElementById("outcome").scrollIntoView();
   else return;
   event.preventDefault();
 }
 
+// The reflection stays above what is scrolled to.
+function tellHeight() {
+  const card = reflection.closest(".in-view");
+  document.documentElement.style.setProperty("--reflection-height", `${card.offsetHeight}px`);
+}
+
 function begin() {
+  new ResizeObserver(tellHeight).observe(reflection);
   form.elements.tab.value = Math.random().toString(36).slice(2);
   spans = JSON.parse(document.getElementById("spans").textContent);
   form.elements.spans.value = JSON.stringify(spans);

@@ -1,5 +1,5 @@
-// Counts the chosen rows of a bulk answer and chooses all or none.
-const boxes = [...document.querySelectorAll('input[name="item"][type="checkbox"]')];
+// Counts the chosen rows of a bulk answer or of the audit list and chooses all or none.
+const boxes = [...document.querySelectorAll('input[type="checkbox"]:is([name="item"], [name="event"])')];
 
 function count() {
   const place = document.querySelector("[data-count]");

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -133,7 +134,8 @@ def _arguments(spec: TrainingSpec, out: Path, *, has_validation: bool) -> Traini
 def _figures(given: StageInput, model: Any, objective: Objective) -> dict[str, Any]:
     """What the finished model is worth, and how its scores lie on the training rows."""
     tokenizer, tokens = given.tokenizer, given.spec.tokens
-    trained = score_rows(model, tokenizer, given.snapshot.train, tokens)
+    rows = drawn(given.snapshot.train, given.spec.reward_model.scored, given.spec.seed)
+    trained = score_rows(model, tokenizer, rows, tokens)
     spread = torch.tensor(trained).std(correction=0).item()
     figures: dict[str, Any] = {
         "objective": objective,
@@ -147,3 +149,8 @@ def _figures(given: StageInput, model: Any, objective: Objective) -> dict[str, A
             given.snapshot, held, given.spec, probabilities=objective != "regression"
         )
     return figures
+
+
+def drawn(rows: Sequence[RatedReflection], most: int, seed: int) -> Sequence[RatedReflection]:
+    """At most so many rows, drawn by the seed: a mean needs no more, and each row costs a pass."""
+    return rows if len(rows) <= most else Random(seed).sample(rows, most)

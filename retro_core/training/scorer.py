@@ -86,17 +86,20 @@ def score_rows(
 def score_pairs(
     model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], tokens: TokenSpec
 ) -> list[float]:
-    """The raw scores of (prompt, reflection) pairs, computed in small batches."""
+    """The raw scores of (prompt, reflection) pairs, computed in batches of like length."""
     device = next(model.parameters()).device
     training = model.training
     model.eval()
-    scores: list[float] = []
-    for start in range(0, len(pairs), BATCH):
-        part = pairs[start : start + BATCH]
-        texts = [encode_for_score(tokenizer, prompt, text, tokens) for prompt, text in part]
-        ids = pad(texts, tokenizer.pad_token_id).to(device)
+    texts = [encode_for_score(tokenizer, prompt, text, tokens) for prompt, text in pairs]
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # padding costs as text
+    scores = [0.0] * len(texts)
+    for start in range(0, len(order), BATCH):
+        places = order[start : start + BATCH]
+        batch = [texts[place] for place in places]
+        ids = pad(batch, tokenizer.pad_token_id).to(device)
         with torch.no_grad():
-            logits = model(input_ids=ids, attention_mask=pad_mask(texts).to(device)).logits
-        scores += logits[:, 0].float().tolist()
+            logits = model(input_ids=ids, attention_mask=pad_mask(batch).to(device)).logits
+        for place, score in zip(places, logits[:, 0].float().tolist(), strict=True):
+            scores[place] = score
     model.train(training)
     return scores

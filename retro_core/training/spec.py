@@ -127,6 +127,9 @@ class RewardModelSpec(SettingsRecord):
         " regression: the rating. auto: pairwise where at least half of the rows are in a pair.",
     )
     margin: bool = setting(False, "Pairs must differ by their gap in rating.")
+    scored: int = setting(
+        64, "Training items whose scores give the mean and deviation for PPO. Own.", at_least=2
+    )
 
 
 @dataclass(frozen=True)

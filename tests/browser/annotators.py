@@ -19,6 +19,13 @@ WAIT_MS = 60_000
 STAYS_MS = 10_000  # where the page may have noticed that there is no connection
 
 
+def label_at_random(rng: random.Random, may_accept: bool) -> Label:
+    """A kind, and a value where it has one of its own."""
+    kinds = ["accept", "override", "unsure", "discard"]
+    kind = rng.choices(kinds, [8 if may_accept else 0, 10, 1, 1])[0]
+    return kind, rng.choice(VALUES) if kind == "override" else None
+
+
 @dataclass
 class Annotator:
     """One signed-in person; `sent` is what they know to have submitted, by item."""
@@ -72,7 +79,8 @@ class Annotator:
         if not await self.is_whole():
             await self.leave()
             return
-        self.meant = self.choose(await self.page.locator('[value="accept"]').is_enabled())
+        may_accept = await self.page.locator('[value="accept"]').is_enabled()
+        self.meant = label_at_random(self.rng, may_accept)
         mishap = self.rng.choices(MISHAPS, [20, 2, 1, 1, 1])[0]
         if mishap == "offline":
             await self.type_offline()
@@ -87,12 +95,6 @@ class Annotator:
         await self.see_to_it(item, shown)
         if mishap == "undo":
             await self.take_back(item)
-
-    def choose(self, may_accept: bool) -> Label:
-        """A label at random."""
-        kinds = ["accept", "override", "unsure", "discard"]
-        kind = self.rng.choices(kinds, [8 if may_accept else 0, 10, 1, 1])[0]
-        return kind, self.rng.choice(VALUES) if kind == "override" else None
 
     async def type(self) -> None:
         """The keys of the label, and sometimes of confidence, rubric and a note."""

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Error, expect
 
+from tests.browser.conftest import WAIT_MS
 from tests.webapp.annotated import reflections
 from webapp.annotation.models import Draft, Queue, Response
 from webapp.annotation.services.making import Selection, Terms, make_queue
@@ -52,6 +53,32 @@ def test_an_item_is_answered_by_keys_alone_and_taken_back(item: "Page") -> None:
     item.wait_for_url(first)
     assert not Response.objects.current().exists()
     expect(item.get_by_label("Override")).to_be_checked()
+
+
+def test_an_undo_that_runs_out_moves_nothing_on_the_page(item: "Page") -> None:
+    item.keyboard.press("u")
+    item.keyboard.press("Control+Enter")
+    item.wait_for_url(re.compile("undo="))
+    undo, form = item.locator("[data-undo]"), item.locator("#answer")
+    expect(undo).to_contain_text("Submitted: unsure")
+    with_undo = form.bounding_box()
+
+    expect(undo).to_have_count(0, timeout=WAIT_MS)  # ten seconds later
+
+    assert form.bounding_box() == with_undo
+
+
+def test_once_it_is_shown_a_key_leads_to_the_next_trial(item: "Page") -> None:
+    link = item.get_by_role("link", name=re.compile("What happened next"))
+    expect(link).to_be_hidden()
+    item.set_viewport_size({"width": 1280, "height": 300})
+
+    item.keyboard.press("5")
+    expect(link).to_be_visible()
+    item.keyboard.press("n")
+
+    expect(item.locator("#outcome-title")).to_be_in_viewport()
+    expect(item.locator("#reflection-text")).to_be_in_viewport()
 
 
 def test_the_keys_sleep_while_a_note_is_written(item: "Page") -> None:

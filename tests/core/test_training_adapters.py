@@ -15,10 +15,16 @@ from retro_core.training.adapters import (
     export_adapter,
     read_card,
 )
-from retro_core.training.models import load_policy, load_reward_model, weights_digest
+from retro_core.training.models import (
+    load_policy,
+    load_reward_model,
+    load_tokenizer,
+    weights_digest,
+)
+from retro_core.training.reward_model import drawn
 from retro_core.training.scorer import load_scorer, score_pairs
 from retro_core.training.spec import LoraSpec
-from tests.core.training_world import make_base_model, tiny_spec
+from tests.core.training_world import WORDS, make_base_model, reflections, tiny_spec
 
 # The fields of LoraConfig and its parents in peft 0.10.0.
 PEFT_0_10 = {
@@ -123,6 +129,30 @@ def test_the_scorer_gives_the_scores_of_the_trained_reward_model(world):
     assert scorer(*pairs[1]) == pytest.approx(raw[1], abs=1e-5)
     assert normal(*pairs[0]) == pytest.approx((raw[0] - 0.5) / 2.0, abs=1e-5)
     assert raw[0] != pytest.approx(raw[1], abs=1e-3)
+
+
+def test_scores_come_back_in_the_order_asked_though_texts_of_like_length_are_read_together(world):
+    spec = tiny_spec(world, "reward_model")
+    model = stirred(load_reward_model(spec, weights_digest(world / "base")))
+    tokenizer = load_tokenizer(world / "base")
+    prompts = ["look open take put drawer shelf", "take", "look open again"] * 7
+    pairs = [(f"{prompt} {WORDS[n % 8]}", "good plan") for n, prompt in enumerate(prompts)]
+
+    together = score_pairs(model, tokenizer, pairs, spec.tokens)
+
+    alone = [score_pairs(model, tokenizer, [pair], spec.tokens)[0] for pair in pairs]
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert len({round(score, 4) for score in alone}) > 15
+
+
+def test_no_more_rows_are_scored_than_asked_and_a_seed_draws_the_same_ones():
+    rows = reflections()
+
+    few = drawn(rows, 5, seed=3)
+
+    assert (len(few), few) == (5, drawn(rows, 5, seed=3))
+    assert few != drawn(rows, 5, seed=4)
+    assert drawn(rows, len(rows), seed=3) == rows
 
 
 def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):

@@ -26,7 +26,7 @@ from webapp.annotation.models import (
     RatingEvent,
     Response,
 )
-from webapp.annotation.services import answers, claims, deciding
+from webapp.annotation.services import answers, claims, deciding, taking_back
 
 pytestmark = pytest.mark.django_db
 
@@ -125,8 +125,8 @@ def test_a_correction_replaces_ones_own_answer(item: QueueItem, ann: User) -> No
 def test_undo_gives_the_rating_and_the_draft_back(item: QueueItem, ann: User) -> None:
     response = give(item, ann, override(0.5))
 
-    assert answers.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
-    assert not answers.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
+    assert taking_back.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
+    assert not taking_back.withdraw(response, ann, RatingEvent.Cause.WITHDRAWAL)
 
     draft = Draft.objects.get()
     assert effective(item) == 0.0

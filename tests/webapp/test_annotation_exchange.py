@@ -26,8 +26,9 @@ from webapp.annotation.models import (
     RatingEvent,
     Response,
 )
-from webapp.annotation.services import answers
+from webapp.annotation.services import answers, taking_back
 from webapp.annotation.services.columns import SCHEMA, rows_of_parquet
+from webapp.annotation.services.formats import argilla_records, label_studio_tasks
 from webapp.annotation.services.making import Selection, Terms, make_queue
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,7 @@ def test_importing_an_export_again_changes_nothing(queue: Queue) -> None:
     first, second = queue.items.order_by("pk")
     give(first, person("ann"), override(0.5))
     give(first, person("ann"), override(1.0))
-    answers.withdraw(
+    taking_back.withdraw(
         give(second, person("ann"), override(-1.0)), person("ann"), RatingEvent.Cause.WITHDRAWAL
     )
     lead = signed_in(person("lea", "researcher"))
@@ -92,6 +93,7 @@ def test_answers_of_another_queue_are_imported_once_and_settle_the_rating(queue:
     response = Response.objects.get()
     assert (response.created_at.year, response.reasons) == (2026, ["lucky"])
     assert effective(item) == 1.0
+    assert RatingEvent.objects.get().response == response  # so that it can be reverted
 
     bad = _upload(lead, path, json.dumps(line | {"key": "x"}).encode() + b"\n[1]\nnot json")
     assert bad.status_code == 422
@@ -104,6 +106,34 @@ def test_answers_of_another_queue_are_imported_once_and_settle_the_rating(queue:
 
 def _upload(client: Client, path: str, content: bytes) -> HttpResponse:
     return client.post(path, {"file": SimpleUploadedFile("answers.jsonl", content)})
+
+
+def test_label_studio_is_told_of_people_in_words_and_by_address_only_where_there_is_one(
+    queue: Queue,
+) -> None:
+    ann, ben = person("ann"), person("ben")
+    ben.email = "ben@example.org"
+    ben.save()
+    item = queue.items.order_by("pk")[0]
+    give(item, ann, override(0.5))
+    give(item, ben, override(1.0))
+
+    first, second = label_studio_tasks(queue)[0]["annotations"]
+
+    assert "completed_by" not in first  # it refuses a file with an address that it does not know
+    assert second["completed_by"] == {"email": "ben@example.org"}
+    names = [one["value"] for one in first["result"] if one["from_name"] == "annotator"]
+    assert names == [{"text": ["ann"]}]
+    assert len({one["id"] for one in first["result"]}) == len(first["result"])
+
+
+def test_an_item_that_is_asked_again_is_a_record_of_its_own(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    QueueItem.objects.create(queue=queue, reflection=item.reflection, copy=1, source="again")
+
+    ids = [record["id"] for record in argilla_records(queue)]
+
+    assert len(set(ids)) == len(ids) == 3
 
 
 def test_other_tools_get_their_own_json(queue: Queue) -> None:
@@ -158,6 +188,25 @@ def test_answers_come_back_from_parquet_whole(queue: Queue) -> None:
 
     stored = Response.objects.get(item__queue=other)
     assert (stored.person.username, stored.value, stored.note) == ("ann", 0.5, "said so")
+
+
+def test_the_answer_before_the_next_episode_was_shown_comes_back_too(queue: Queue) -> None:
+    item = queue.items.order_by("pk")[0]
+    answers.save_draft(item.pk, person("ann").pk, 0, {"kind": "override", "value": "-1"})
+    give(item, person("ann"), override(0.5))
+    lead = signed_in(person("lea", "researcher"))
+    exported = lead.get(f"/annotation/queues/{queue.pk}/responses.jsonl")
+    line = json.loads(b"".join(exported.streaming_content)) | {"key": str(uuid4())}
+    selection = Selection([item.reflection.experiment_id], size=2)
+    other = make_queue(person("lea"), Terms("other"), selection, "")
+    path = f"/annotation/queues/{other.pk}/import/"
+
+    refused = _upload(lead, path, json.dumps(line | {"first_kind": "nonsense"}).encode())
+    _upload(lead, path, json.dumps(line).encode())
+
+    assert "`first_kind` must be" in text(refused)
+    stored = Response.objects.get(item__queue=other)
+    assert (stored.first_kind, stored.first_value, stored.value) == ("override", -1.0, 0.5)
 
 
 def test_a_torn_parquet_file_is_refused_in_words(queue: Queue) -> None:

@@ -6,8 +6,15 @@ from django.contrib.auth.models import User
 from retro_core import types
 from tests.webapp.annotated import effective, give, override, person, queue_of
 from tests.webapp.played import episode, new_experiment
-from webapp.annotation.models import QueueItem, RatingEvent
-from webapp.annotation.services import bulk, deciding, effects
+from webapp.annotation.models import (
+    Adjudication,
+    Assignment,
+    Draft,
+    QueueItem,
+    RatingEvent,
+    Response,
+)
+from webapp.annotation.services import bulk, deciding, effects, taking_back
 from webapp.annotation.services.making import Selection, Terms, make_queue
 from webapp.episodes.models import Reflection
 from webapp.episodes.services import record_episode, record_reflection
@@ -49,6 +56,50 @@ def test_a_revert_withdraws_what_caused_the_change(item: QueueItem, ann: User) -
     last = RatingEvent.objects.latest("pk")
     assert effective(item) == 0.0
     assert (last.person, last.cause, last.why) == (boss, "revert", "Misread.")
+
+
+def test_reverting_a_correction_brings_the_corrected_answer_back(
+    item: QueueItem, ann: User
+) -> None:
+    give(item, ann, override(0.5))
+    give(item, ann, override(-1.0))
+    event = RatingEvent.objects.latest("pk")
+
+    assert deciding.revert([event], person("boss", "administrator"), "Misread.") == 1
+
+    given = Response.objects.current().get()
+    assert (given.value, given.note, given.rubric) == (0.5, "said so", {"root_cause": "yes"})
+    assert (given.person, given.entered_by.username) == (ann, "boss")
+    assert effective(item) == 0.5
+    assert Assignment.objects.get(item=item, person=ann).state == "done"
+    assert Draft.objects.get().body["value"] == "-1"
+
+
+def test_undoing_a_correction_leaves_the_first_answer_and_the_words_of_the_second(
+    item: QueueItem, ann: User
+) -> None:
+    give(item, ann, override(0.5))
+    second = give(item, ann, override(-1.0))
+
+    assert taking_back.withdraw(second, ann, RatingEvent.Cause.WITHDRAWAL, "Undone")
+    assert effective(item) == 0.5
+
+    give(item, ann, override(1.0))  # the key of the page that opens after the undo
+    assert effective(item) == 1.0
+
+
+def test_reverting_a_decision_brings_the_earlier_decision_back(item: QueueItem) -> None:
+    lead, boss = person("lea", "researcher"), person("boss", "administrator")
+    deciding.decide(item.reflection_id, lead, 0.5, why="First.", gold=True)
+    deciding.decide(item.reflection_id, lead, 1.0, why="Second.")
+    first, second = RatingEvent.objects.order_by("pk")
+
+    assert deciding.revert([second, first], boss, "Hasty.") == 1  # the first is replaced
+
+    now = Adjudication.objects.current().get()
+    assert (now.value, now.gold, effective(item)) == (0.5, True, 0.5)
+    assert deciding.revert([RatingEvent.objects.latest("pk")], boss, "This too.") == 1
+    assert effective(item) == 1.0  # reverting a revert
 
 
 def test_a_new_rule_settles_everything_and_going_back_restores_it(

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from webapp.annotation.forms import AnswerForm
+from webapp.annotation.forms import KINDS, AnswerForm
 from webapp.annotation.models import Response
 from webapp.annotation.services.answers import Answer
 from webapp.annotation.services.columns import MAGIC, rows_of_parquet
@@ -79,6 +79,8 @@ def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
         replaces=None if replaces is None else _uuid(replaces),
         answer=_answer(values, automatic),
         automatic=automatic,
+        first_kind=_first_kind(values),
+        first_value=_number(values, "first_value"),
         seconds=_number(values, "seconds"),
     )
 
@@ -126,6 +128,14 @@ def _text(values: dict[str, Any], name: str) -> str:
     if not isinstance(value, str) or "\0" in value:
         raise forms.ValidationError(f"`{name}` must be text")
     return value
+
+
+def _first_kind(values: dict[str, Any]) -> str:
+    """The answer before the next episode was shown; empty in files that do not tell it."""
+    kind = _text(values, "first_kind") if values.get("first_kind") is not None else ""
+    if kind not in {"", *dict(KINDS)}:
+        raise forms.ValidationError("`first_kind` must be an answer's kind")
+    return kind
 
 
 def _number(values: dict[str, Any], name: str) -> float | None:

@@ -76,6 +76,12 @@ class TermsForm(forms.Form):
         label="Offer the automatic rating at once",
         help_text="It tells how the next episode went. Off: only after the first answer.",
     )
+    shows_gold = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Tell annotators the gold decision",
+        help_text="After their own answer. Only the first answer is counted against gold.",
+    )
     scored_by = forms.ModelChoiceField(
         Adapter.objects.reward_models(),
         required=False,
@@ -203,7 +209,10 @@ class QueueForm(TermsForm):
     def save(self, owner: User) -> Queue:
         """Make the queue with its items."""
         values = self.cleaned_data
-        names = ("name", "notes", "overlap", "priority", "blind", "shows_automatic", "deadline")
+        names = (
+            *("name", "notes", "overlap", "priority", "blind", "deadline"),
+            *("shows_automatic", "shows_gold"),
+        )
         scored_by = values["scored_by"].pk if values["scored_by"] else None
         chosen = {name: values[name] for name in names}
         terms = Terms(**chosen, scored_by_id=scored_by, seed=values["seed"])

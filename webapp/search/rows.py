@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.urls import reverse
@@ -11,11 +12,13 @@ from django.utils.safestring import SafeString
 
 from webapp import present
 from webapp.annotation.models import Comment
+from webapp.annotation.services.blindness import hidden_from, hide_people
 from webapp.episodes.models import Episode, Reflection, Step
 from webapp.episodes.timeline import step_address
 from webapp.search.excerpts import excerpt, marked
 from webapp.search.scopes import COMMENTS, REFLECTIONS, Scope
 
+Person = User | AnonymousUser
 LONGEST_READ = 20_000
 ACTION_SHOWN = 400
 
@@ -35,14 +38,16 @@ class Found:
     when: present.Moment | None
 
 
-def found_rows(scope: Scope, ids: Sequence[int], pattern: re.Pattern[str]) -> list[Found]:
-    """The rows of these ids, in their order."""
+def found_rows(
+    scope: Scope, ids: Sequence[int], pattern: re.Pattern[str], person: Person
+) -> list[Found]:
+    """The rows of these ids, in their order, as the person may see them."""
     made = {REFLECTIONS: _reflections, COMMENTS: _comments}.get(scope.table, _steps)
-    rows = made(ids, pattern)
+    rows = made(ids, pattern, person)
     return [rows[pk] for pk in ids if pk in rows]
 
 
-def _steps(ids: Sequence[int], pattern: re.Pattern[str]) -> dict[int, Found]:
+def _steps(ids: Sequence[int], pattern: re.Pattern[str], _: Person) -> dict[int, Found]:
     rows = _with_episode(Step.objects.filter(pk__in=ids)).annotate(
         cut_thought=Left("thought", LONGEST_READ),
         cut_action=Left("action", LONGEST_READ),
@@ -65,12 +70,14 @@ def _step(step: Step, pattern: re.Pattern[str]) -> Found:
     return _found(step.episode, address, f"step {number}", lines)
 
 
-def _reflections(ids: Sequence[int], pattern: re.Pattern[str]) -> dict[int, Found]:
+def _reflections(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -> dict[int, Found]:
     rows = _with_episode(Reflection.objects.filter(pk__in=ids)).annotate(
         cut_text=Left("text", LONGEST_READ)
     )
+    shown = list(rows.only("effective_rating", "automatic_rating", *EPISODE_COLUMNS))
+    hide_people(person, shown)
     found = {}
-    for row in rows.only("effective_rating", *EPISODE_COLUMNS):
+    for row in shown:
         rating = present.signed(row.effective_rating)
         lines = [("reflection", excerpt(row.cut_text, pattern))]
         address = f"{_episode_address(row.episode)}#reflection"
@@ -78,7 +85,7 @@ def _reflections(ids: Sequence[int], pattern: re.Pattern[str]) -> dict[int, Foun
     return found
 
 
-def _comments(ids: Sequence[int], pattern: re.Pattern[str]) -> dict[int, Found]:
+def _comments(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -> dict[int, Found]:
     rows = Comment.objects.filter(pk__in=ids).select_related(
         "author",
         "experiment",
@@ -87,7 +94,8 @@ def _comments(ids: Sequence[int], pattern: re.Pattern[str]) -> dict[int, Found]:
         "reflection__episode__experiment",
         "reflection__episode__task",
     )
-    return {row.pk: _comment(row, pattern) for row in rows}
+    hidden = hidden_from(person, [row.reflection_id for row in rows if row.reflection_id])
+    return {row.pk: _comment(row, pattern) for row in rows if row.reflection_id not in hidden}
 
 
 def _comment(row: Comment, pattern: re.Pattern[str]) -> Found:

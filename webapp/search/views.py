@@ -44,7 +44,7 @@ def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dic
     ids, pages, looked_at = _page(request, asked, match)
     spread = None if looked_at is None else hits.facets(match, looked_at)
     return {
-        "rows": found_rows(scope, ids, words.pattern()),
+        "rows": found_rows(scope, ids, words.pattern(), request.user),
         "page": pages,
         "facets": _facet_links(asked, spread) if spread else [],
         "total": spread.total if spread else None,

@@ -42,6 +42,9 @@ class Queue(models.Model):
     shows_automatic = models.BooleanField(
         default=True, help_text="The automatic rating is offered before the first answer"
     )
+    shows_gold = models.BooleanField(
+        default=True, help_text="After an answer to a gold item the decision is shown"
+    )
     scored_by = models.ForeignKey(
         "adapters.Adapter",
         null=True,

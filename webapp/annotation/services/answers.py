@@ -14,12 +14,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from webapp.annotation.models import Assignment, Batch, Draft, QueueItem, RatingEvent, Response
-from webapp.annotation.models.queues import LEASE
 from webapp.annotation.services.claims import lock_item, may_work, place
 from webapp.annotation.services.effects import Reason, settle
-
-UNDO_SECONDS = 10
-UNDO_GRACE = 5  # the button's seconds and a slow connection's
 
 
 class Refused(Exception):
@@ -197,54 +193,6 @@ def _add(
         guidelines=item.queue.guidelines.first(),
         digest=answer.digest,
         **extra,
-    )
-
-
-def may_undo(response: Response) -> bool:
-    """Whether it was submitted a moment ago."""
-    age = (timezone.now() - response.created_at).total_seconds()
-    return age <= UNDO_SECONDS + UNDO_GRACE
-
-
-@transaction.atomic
-def withdraw(response: Response, by: User, cause: RatingEvent.Cause, why: str = "") -> bool:
-    """Take an answer back by a further event; its words become the person's draft again.
-
-    False if it was replaced or withdrawn before.
-    """
-    item = lock_item(response.item_id)
-    if not Response.objects.current().filter(pk=response.pk).exists():
-        return False
-    event = _withdrawal(response, by, why)
-    Draft.objects.get_or_create(
-        item=item,
-        person_id=response.person_id,
-        defaults={
-            "body": as_body(response),
-            "first_kind": response.first_kind,
-            "first_value": response.first_value,
-        },
-    )
-    Assignment.objects.filter(item=item, person=response.person_id).update(
-        state=Assignment.State.OPEN, lease_expires_at=timezone.now() + LEASE
-    )
-    settle([item.reflection_id], Reason(by, cause, why, response=event))
-    return True
-
-
-def _withdrawal(response: Response, by: User, why: str) -> Response:
-    key = submission_key(response.item_id, response.person_id)
-    return Response.objects.create(
-        item_id=response.item_id,
-        reflection_id=response.reflection_id,
-        person_id=response.person_id,
-        entered_by=by,
-        kind=Response.Kind.WITHDRAWN,
-        automatic_rating=response.automatic_rating,
-        note=why,
-        key=key,
-        digest=hashlib.sha256(why.encode()).hexdigest(),
-        replaces=response,
     )
 
 

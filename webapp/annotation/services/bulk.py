@@ -6,8 +6,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from webapp.annotation.models import Batch, Queue, QueueItem, RatingEvent, Response
-from webapp.annotation.services.answers import Answer, Refused, submission_key, submit, withdraw
+from webapp.annotation.services.answers import Answer, Refused, submission_key, submit
 from webapp.annotation.services.claims import in_order_of
+from webapp.annotation.services.taking_back import withdraw
 
 FEWEST, MOST = 10, 100
 RATINGS = {
@@ -55,7 +56,7 @@ def undo(batch: Batch) -> int:
     if not open_batch.exists():
         return 0
     cause, why = RatingEvent.Cause.WITHDRAWAL, f"Bulk answer {batch.pk} undone"
-    rows = Response.objects.filter(batch=batch).select_related("item").order_by("item")
+    rows = Response.objects.filter(batch=batch).select_related("replaces").order_by("item")
     undone = sum(withdraw(response, batch.person, cause, why) for response in rows)
     Batch.objects.filter(pk=batch.pk).update(undone_at=timezone.now())
     return undone

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from webapp.annotation.models import Adjudication, QueueItem, RatingEvent, Response
-from webapp.annotation.services.answers import withdraw
 from webapp.annotation.services.effects import Reason, settle
+from webapp.annotation.services.taking_back import withdraw
 from webapp.episodes.models import Reflection
 
 
@@ -54,7 +54,10 @@ def decide(
 
 
 def revert(events: Iterable[RatingEvent], person: User, why: str) -> int:
-    """Withdraw what caused each change, where that is still in force; count those."""
+    """Take back what caused each change, where that is still in force; count those.
+
+    What it had replaced, an earlier answer or decision, is in force again.
+    """
     return sum(_revert_one(event, person, why) for event in events)
 
 
@@ -65,9 +68,14 @@ def _revert_one(event: RatingEvent, person: User, why: str) -> bool:
         return withdraw(event.response, person, cause, why)
     if event.adjudication is None:
         return False
-    if not Adjudication.objects.current().filter(pk=event.adjudication.pk).exists():
+    Reflection.objects.select_for_update().only("pk").get(pk=event.reflection_id)
+    decisions = Adjudication.objects.current().select_related("replaces")
+    decision = decisions.filter(pk=event.adjudication.pk).first()
+    if decision is None:
         return False
-    decide(event.reflection_id, person, None, why=why, cause=cause)
+    before = decision.replaces
+    value, gold = (before.value, before.gold) if before else (None, False)
+    decide(event.reflection_id, person, value, why=why, gold=gold, cause=cause)
     return True
 
 

@@ -34,6 +34,8 @@ class Line:
     replaces: UUID | None
     answer: Answer
     automatic: float | None
+    first_kind: str
+    first_value: float | None
     seconds: float | None
 
 
@@ -101,29 +103,28 @@ def import_responses(queue: Queue, lines: Sequence[Line], by: User) -> Report:
     report = Report()
     try:
         with transaction.atomic():
-            touched = [_put(queue, line, by, report) for line in lines]
+            for line in lines:
+                _put(queue, line, by, report)
             if report.bad:
                 raise _Everything
-            why = f"{report.imported} answers imported"
-            reason = Reason(by, RatingEvent.Cause.IMPORT, why)
-            settle([pk for pk in touched if pk is not None], reason)
     except _Everything:
         report.imported = 0
     return report
 
 
-def _put(queue: Queue, line: Line, by: User, report: Report) -> int | None:
-    """Store one line; the reflection that it touched."""
+def _put(queue: Queue, line: Line, by: User, report: Report) -> None:
+    """Store one line and settle the rating: the change names its answer and can be reverted."""
     if Response.objects.filter(key=line.key).exists():
         report.known += 1
-        return None
+        return
     try:
         response = _store(queue, line, by)
     except _BadLine as problem:
         report.bad.append((line.number, str(problem)))
-        return None
+        return
     report.imported += 1
-    return response.reflection_id
+    reason = Reason(by, RatingEvent.Cause.IMPORT, "Imported answer", response=response)
+    settle([response.reflection_id], reason)
 
 
 def _store(queue: Queue, line: Line, by: User) -> Response:
@@ -141,6 +142,8 @@ def _store(queue: Queue, line: Line, by: User) -> Response:
         kind=line.answer.kind,
         value=line.answer.value,
         automatic_rating=line.automatic,
+        first_kind=line.first_kind,
+        first_value=line.first_value,
         confidence=line.answer.confidence,
         rubric=line.answer.rubric,
         reasons=line.answer.reasons,

@@ -52,7 +52,7 @@ def _record(item: QueueItem, answers: list[Response], trajectory: str) -> Json:
     suggestion = {"value": f"{automatic:g}", "score": None, "agent": "automatic rating"}
     valued = [row for row in answers if row.value is not None]
     return {
-        "id": str(item.reflection_id),
+        "id": f"{item.reflection_id}-{item.copy}",  # one of them is asked again
         "status": "completed" if len(answers) >= item.queue.overlap else "pending",
         "fields": _fields(item, trajectory),
         "metadata": {"trial": item.reflection.episode.trial, "source": item.source},
@@ -83,7 +83,11 @@ def _task(item: QueueItem, answers: list[Response], trajectory: str) -> Json:
 
 
 def _annotation(row: Response, text: str) -> Json:
-    result: list[Json] = [_result("answer", "choices", {"choices": [row.kind]})]
+    """Who answered is a field of its own: Label Studio takes only people that it knows."""
+    result: list[Json] = [
+        _result("answer", "choices", {"choices": [row.kind]}),
+        _result("annotator", "textarea", {"text": [row.person.get_username()]}),
+    ]
     if row.value is not None:
         result.append(_number(row.value))
     if row.note:
@@ -96,12 +100,12 @@ def _annotation(row: Response, text: str) -> Json:
         place = {"start": span["start"], "end": span["end"]}
         words = {"text": text[span["start"] : span["end"]], "labels": [SPAN_LABELS[span["label"]]]}
         result.append(_result("highlight", "labels", place | words))
-    return {
-        "completed_by": {"email": row.person.email, "first_name": row.person.get_username()},
+    by = {"completed_by": {"email": row.person.email}} if row.person.email else {}
+    return by | {
         "created_at": row.created_at.isoformat(),
         "lead_time": row.seconds,
         "was_cancelled": row.kind == Response.Kind.DISCARD,
-        "result": result,
+        "result": [one | {"id": f"{row.pk}-{place}"} for place, one in enumerate(result)],
     }
 
 

@@ -75,6 +75,7 @@ class Terms:
     priority: int = 0
     blind: bool = True
     shows_automatic: bool = True
+    shows_gold: bool = True
     scored_by_id: int | None = None
     deadline: date | None = None
     seed: int = 0

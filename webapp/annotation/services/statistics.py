@@ -10,6 +10,7 @@ from retro_core.agreement import LEVELS, Alpha, alpha_with_interval, cohen_kappa
 from webapp.annotation.models import Adjudication, Queue, Response
 
 MOST_VALUES = 7
+_BEGINNING = ("item", "person", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +155,30 @@ def _people(rows: list[Response]) -> list[Person]:
     reflections = {row.reflection_id for row in rows}
     decided = Adjudication.objects.current().filter(gold=True, reflection__in=reflections)
     gold = dict(decided.values_list("reflection", "value"))
+    right = _right_at_first(rows, gold)
     by_person: dict[str, list[Response]] = defaultdict(list)
     for row in rows:
         by_person[row.person.get_username()].append(row)
-    return [_person(name, answers, gold) for name, answers in sorted(by_person.items())]
+    return [_person(name, answers, right) for name, answers in sorted(by_person.items())]
 
 
-def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> Person:
+def _right_at_first(rows: list[Response], gold: dict[int, float | None]) -> dict[int, bool]:
+    """Whether the first answer to a gold item hit it; a later one may have been told the decision.
+
+    The keys are the answers in force that have a value.
+    """
+    asked = [row for row in rows if row.reflection_id in gold and row.value is not None]
+    begun = Response.objects.filter(replaces=None, item__in=[row.item_id for row in asked])
+    first = {(item, who): value for item, who, value in begun.values_list(*_BEGINNING)}
+    return {row.pk: first[row.item_id, row.person_id] == gold[row.reflection_id] for row in asked}
+
+
+def _person(name: str, rows: list[Response], right: dict[int, bool]) -> Person:
     valued = [row for row in rows if row.value is not None]
     gaps = _gaps(rows)
     same_again, asked_again = _again(rows)
     seconds = [row.seconds for row in rows if row.seconds is not None]
-    on_gold = [row for row in valued if row.reflection_id in gold]
+    on_gold = [right[row.pk] for row in rows if row.pk in right]
     return Person(
         name=name,
         answers=len(rows),
@@ -173,7 +186,7 @@ def _person(name: str, rows: list[Response], gold: dict[int, float | None]) -> P
         accepted=sum(row.kind == Response.Kind.ACCEPT for row in rows),
         bias=mean(gaps) if gaps else None,
         seconds=median(seconds) if seconds else None,
-        gold_right=sum(row.value == gold[row.reflection_id] for row in on_gold),
+        gold_right=sum(on_gold),
         gold_items=len(on_gold),
         same_again=same_again,
         asked_again=asked_again,

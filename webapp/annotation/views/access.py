@@ -3,7 +3,8 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from webapp.annotation.models import Queue, QueueItem, Response
+from webapp.annotation.models import Queue, QueueItem
+from webapp.annotation.services.blindness import hidden_from
 from webapp.episodes.models import Reflection
 
 
@@ -40,9 +41,4 @@ def item_or_404(request: HttpRequest, queue_id: int, item_id: int) -> QueueItem:
 
 def hides_answers(request: HttpRequest, reflection: Reflection) -> bool:
     """An annotator who may still be asked about it in a blind queue sees nobody's answer."""
-    person = person_of(request)
-    if person.has_perm("annotation.view_response"):
-        return False
-    answered = Response.objects.current().filter(person=person.pk).values("item")
-    blind = reflection.queue_items.filter(queue__blind=True, queue__closed_at=None)
-    return blind.exclude(pk__in=answered).exists()
+    return bool(hidden_from(person_of(request), [reflection.pk]))

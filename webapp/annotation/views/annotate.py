@@ -13,13 +13,12 @@ from webapp.annotation import panels
 from webapp.annotation.markdown import as_html
 from webapp.annotation.models import Assignment, Draft, ModelScore, QueueItem, Response
 from webapp.annotation.models.responses import SPAN_LABELS
-from webapp.annotation.services import answers, claims
+from webapp.annotation.own_part import Submitted, decision_over, own_part, submitted
+from webapp.annotation.services import answers
 from webapp.annotation.sheet import sheet
 from webapp.annotation.views.access import item_or_404, person_of
 from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, render_page
-
-SHOWN_IN_QUEUE = 12
 
 
 @require_GET
@@ -39,8 +38,8 @@ def render_item(
 ) -> HttpResponse:
     """The three panels; `sent` is a refused form, shown again as it was."""
     person = person_of(request)
-    context = _work(item, person, sent) | _reading(item) | _queue_panel(item, person)
-    context |= {"errors": errors or [], "undo": undoable(request, person)}
+    context = _work(item, person, sent) | _reading(item) | own_part(item, person)
+    context |= {"errors": errors or [], "submitted": just_submitted(request)}
     template = "annotation/item.html"
     return render_page(request, template, context, partials=["outcome"], status=status)
 
@@ -73,6 +72,7 @@ def _work(item: QueueItem, person: User, sent: Mapping[str, Any] | None) -> dict
         "answered": answered,
         "outcome": panels.outcome(item) if answered else None,
         "peers": _peers(item, person) if own or not item.queue.blind else [],
+        "decision": decision_over(item, own) if own else None,
     }
 
 
@@ -114,26 +114,6 @@ def _reading(item: QueueItem) -> dict[str, Any]:
     }
 
 
-def _queue_panel(item: QueueItem, person: User) -> dict[str, Any]:
-    """The person's own last items, and how many wait."""
-    mine = Assignment.objects.filter(item__queue=item.queue_id, person=person)
-    rows = mine.select_related("item__reflection__episode__task").defer(
-        "item__reflection__text",
-        "item__reflection__prompt",
-        "item__reflection__episode__task__payload",
-    )
-    done = mine.filter(state=Assignment.State.DONE).count()
-    waiting = claims.waiting_for(item.queue, person.pk)
-    return {
-        "mine": list(rows.order_by("-pk")[:SHOWN_IN_QUEUE]),
-        "done_by_me": done,
-        "waiting": waiting,
-        "share_done": round(100 * done / (done + waiting)) if done + waiting else 100,
-    }
-
-
-def undoable(request: HtmxHttpRequest, person: User) -> Response | None:
-    """The answer just submitted, if it can still be taken back."""
-    pk = whole_number(request.GET.get("undo"))
-    last = Response.objects.current().filter(pk=pk, entered_by=person).first() if pk else None
-    return last if last is not None and answers.may_undo(last) else None
+def just_submitted(request: HtmxHttpRequest) -> Submitted | None:
+    """The answer that led to this page."""
+    return submitted(whole_number(request.GET.get("undo")), person_of(request))

@@ -13,6 +13,7 @@ from retro_core.counterfactual import MOST_PAIRS
 from webapp import present
 from webapp.annotation.models import Counterfactual, Replay, Work
 from webapp.annotation.services import counterfactual as services
+from webapp.annotation.services.blindness import hidden_from
 from webapp.annotation.views.access import hides_answers, person_of, queue_or_404
 from webapp.episodes.models import Reflection
 from webapp.keyset import page_of
@@ -39,9 +40,10 @@ def counterfactual_list(request: HtmxHttpRequest) -> HttpResponse:
         "reflection__prompt", "reflection__episode__task__payload"
     )
     page = page_of(rows.prefetch_related("replays"), request.GET, PAGE_SIZE)
+    hidden = hidden_from(person_of(request), [row.reflection_id for row in page.rows])
     context = {
         "current_section": "annotation",
-        "rows": [_row(row) for row in page.rows if not hides_answers(request, row.reflection)],
+        "rows": [_row(row) for row in page.rows if row.reflection_id not in hidden],
         "page": page,
         "moving": any(row.is_moving for row in page.rows),
         "address": request.get_full_path(),

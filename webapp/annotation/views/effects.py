@@ -15,6 +15,7 @@ from webapp import present
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import Measurement, Retraining
 from webapp.annotation.services import measuring, retraining
+from webapp.annotation.services.blindness import hidden_from
 from webapp.annotation.services.retraining import Changes
 from webapp.annotation.views.access import person_of, queue_or_404
 from webapp.experiments.page import Fact
@@ -47,10 +48,10 @@ def snapshot_effect(request: HtmxHttpRequest, snapshot_id: int) -> HttpResponse:
         "current_section": "training",
         "snapshot": snapshot,
         "facts": change_facts(found, "the automatic ratings"),
-        "changes": _change_rows(found),
+        "changes": _change_rows(found, request),
         "work": row,
         "figures": _auc_rows(row.result, WITH_PEOPLE) if row else [],
-        "moves": _moves(row, snapshot) if row else [],
+        "moves": _moves(row, snapshot, request) if row else [],
     }
     return render_page(request, "annotation/effect.html", context, partials=["refit"])
 
@@ -109,10 +110,10 @@ def retraining_detail(request: HtmxHttpRequest, retraining_id: int) -> HttpRespo
         "before": before,
         "when": present.moment(made.made_at),
         "facts": change_facts(found, before.name if before else "the automatic ratings"),
-        "changes": _change_rows(found),
+        "changes": _change_rows(found, request),
         "work": row,
         "figures": _auc_rows(row.result, BEFORE_AFTER) if row else [],
-        "moves": _moves(row, made.snapshot) if row else [],
+        "moves": _moves(row, made.snapshot, request) if row else [],
         "moving": made.run.is_moving or (row is not None and row.is_moving),
     }
     return render_page(request, "annotation/retraining.html", context, partials=["compared"])
@@ -171,7 +172,9 @@ def _above(found: Changes) -> tuple[int, int]:
     return found.above_before, found.above_after
 
 
-def _change_rows(found: Changes) -> list[dict[str, Any]]:
+def _change_rows(found: Changes, request: HttpRequest) -> list[dict[str, Any]]:
+    items = [change.item.reflection_id or 0 for change in found.largest]
+    hidden = hidden_from(person_of(request), items)
     return [
         {
             "item": change.item,
@@ -182,6 +185,7 @@ def _change_rows(found: Changes) -> list[dict[str, Any]]:
             "after_class": present.rating_class(change.after),
         }
         for change in found.largest
+        if change.item.reflection_id not in hidden
     ]
 
 
@@ -197,13 +201,14 @@ def _auc_rows(result: dict[str, Any], names: dict[str, str]) -> list[dict[str, s
     return rows
 
 
-def _moves(row: Measurement, snapshot: Snapshot) -> list[dict[str, Any]]:
+def _moves(row: Measurement, snapshot: Snapshot, request: HttpRequest) -> list[dict[str, Any]]:
     found = row.result.get("moves", [])[:LARGEST_MOVES]
     positions = [move["key"] for move in found]
     items = {
         item.position: item
         for item in snapshot.items.filter(position__in=positions).defer("prompt")
     }
+    hidden = hidden_from(person_of(request), [item.reflection_id or 0 for item in items.values()])
     return [
         {
             "item": items[move["key"]],
@@ -215,5 +220,5 @@ def _moves(row: Measurement, snapshot: Snapshot) -> list[dict[str, Any]]:
             "rating_class": present.rating_class(items[move["key"]].rating),
         }
         for move in found
-        if move["key"] in items
+        if move["key"] in items and items[move["key"]].reflection_id not in hidden
     ]

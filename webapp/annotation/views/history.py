@@ -41,6 +41,7 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
     events = list(_events().filter(reflection=reflection).order_by("-pk"))
     hidden = hides_answers(request, reflection)
     replayed = Counterfactual.objects.filter(reflection=reflection).first()
+    decision = None if hidden else _decision(reflection)
     context = {
         "current_section": "reflections",
         "reflection": reflection,
@@ -50,7 +51,8 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
         "hidden": hidden,
         "events": [] if hidden else event_rows(events, revertable(events)),
         "answers": [] if hidden else _answers(reflection),
-        "decision": None if hidden else _decision(reflection),
+        "decision": decision,
+        "decided": present.signed(decision.value) if decision else "",
         "comments": [] if hidden else comments.of(reflection),
         "kind": "reflection",
         "rule": current_rule(),
@@ -112,10 +114,13 @@ def revert_events(request: HttpRequest) -> HttpResponse:
     """Take the causes of the chosen changes back."""
     numbers = [whole_number(text) for text in request.POST.getlist("event")[:MOST_REVERTED]]
     chosen = _events().filter(pk__in=[number for number in numbers if number is not None])
-    why = request.POST.get("why", "").replace("\0", "")[:1000]
-    count = revert(chosen.order_by("pk"), person_of(request), why)
-    words = f"{count} taken back." if count else "Nothing changed: choose changes still in force."
-    messages.success(request, words)
+    why = request.POST.get("why", "").replace("\0", "").strip()[:1000]
+    if not why:
+        messages.error(request, "Nothing was taken back: say why.")
+    elif count := revert(chosen.order_by("pk"), person_of(request), why):
+        messages.success(request, f"{count} taken back.")
+    else:
+        messages.warning(request, "Nothing changed: choose changes that are still in force.")
     return redirect("annotation:audit")
 
 

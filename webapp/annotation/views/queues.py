@@ -15,7 +15,7 @@ from webapp.annotation.rows import queue_rows, sources_of
 from webapp.annotation.services import claims, making
 from webapp.annotation.services.deciding import disputed_items
 from webapp.annotation.views.access import person_of, queue_or_404
-from webapp.annotation.views.annotate import undoable
+from webapp.annotation.views.annotate import just_submitted
 from webapp.annotation.views.counterfactuals import AskForm
 from webapp.annotation.views.effects import PRESET_NAMES
 from webapp.keyset import page_of
@@ -85,7 +85,7 @@ def _render_detail(
         "workable": workable,
         "waiting": claims.waiting_for(queue, person.pk) if workable else 0,
         "disputed": disputed_items(queue.pk).count(),
-        "undo": undoable(request, person),
+        "submitted": just_submitted(request),
         "sees_values": leads,
         "replays": AskForm(),
         "sees_automatic": leads or queue.shows_automatic,
@@ -145,7 +145,10 @@ def _named(queue: Queue) -> list[str]:
 
 
 def _terms(queue: Queue) -> dict[str, Any]:
-    names = ("overlap", "priority", "deadline", "blind", "shows_automatic", "scored_by")
+    names = (
+        *("overlap", "priority", "deadline", "blind"),
+        *("shows_automatic", "shows_gold", "scored_by"),
+    )
     return {name: getattr(queue, name) for name in names} | {"people": queue.people.all()}
 
 

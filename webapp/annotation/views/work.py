@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from webapp.annotation.forms import AnswerForm, DraftForm
 from webapp.annotation.models import Draft, Queue, QueueItem, RatingEvent, Response
-from webapp.annotation.services import answers, claims
+from webapp.annotation.services import answers, claims, taking_back
 from webapp.annotation.views.access import item_or_404, person_of, workable_or_404
 from webapp.annotation.views.annotate import render_item
 from webapp.keyset import whole_number
@@ -125,9 +125,9 @@ def undo(request: HttpRequest, response_id: int) -> HttpResponse:
     rows = Response.objects.select_related("item")
     response = get_object_or_404(rows, pk=response_id, person=person_of(request))
     cause = RatingEvent.Cause.WITHDRAWAL
-    if not answers.may_undo(response):
+    if not taking_back.may_undo(response):
         messages.warning(request, "Too late to undo. Open the item and change your answer.")
-    elif not answers.withdraw(response, person_of(request), cause, "Undone"):
+    elif not taking_back.withdraw(response, person_of(request), cause, "Undone"):
         messages.warning(request, "That answer was taken back already.")
     return redirect("annotation:item", response.item.queue_id, response.item_id)
 

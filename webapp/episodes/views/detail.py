@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
 from webapp import present
+from webapp.annotation.services.blindness import hide_people
 from webapp.episodes import timeline
 from webapp.episodes.copies import as_json, as_markdown
 from webapp.episodes.look import found_numbers, look_of
@@ -42,6 +43,7 @@ def episode_detail(request: HtmxHttpRequest, episode_id: int) -> HttpResponse:
     if not asked_partial(request, PARTS):
         context["found"] = found
         context["map"] = minimap(episode, look, set(found), notes.keys())
+        _hide_people(request, episode)
         context |= _outcome(episode) | _around(episode)
     return render_page(request, "episodes/detail.html", context, partials=PARTS)
 
@@ -80,6 +82,7 @@ def _around(episode: Episode) -> dict[str, Any]:
 @permission_required("episodes.view_episode", raise_exception=True)
 def episode_markdown(request: HttpRequest, episode_id: int) -> HttpResponse:
     episode = get_object_or_404(_episodes(), pk=episode_id)
+    _hide_people(request, episode)
     return HttpResponse(as_markdown(episode), content_type="text/markdown; charset=utf-8")
 
 
@@ -88,6 +91,11 @@ def episode_markdown(request: HttpRequest, episode_id: int) -> HttpResponse:
 def episode_json(request: HttpRequest, episode_id: int) -> HttpResponse:
     episode = get_object_or_404(_episodes(), pk=episode_id)
     return JsonResponse(as_json(episode), json_dumps_params={"ensure_ascii": False, "indent": 1})
+
+
+def _hide_people(request: HttpRequest, episode: Episode) -> None:
+    if reflection := getattr(episode, "reflection", None):
+        hide_people(request.user, [reflection])
 
 
 def _episodes() -> QuerySet[Episode]:

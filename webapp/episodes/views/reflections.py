@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
+from webapp.annotation.services.blindness import hide_people
 from webapp.episodes.models import Reflection
 from webapp.episodes.rows import reflection_rows
 from webapp.experiments.models import Experiment
@@ -70,6 +71,7 @@ def reflection_list(request: HtmxHttpRequest) -> HttpResponse:
         page = page_by(narrowed, request.GET, filters.order, PAGE_SIZE)
     else:
         page = page_of(narrowed, request.GET, PAGE_SIZE)
+    hide_people(request.user, page.rows)
     values = filters.cleaned_data
     chosen = values.get("experiment")
     context = {

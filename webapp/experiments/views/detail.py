@@ -1,12 +1,14 @@
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from webapp import present
+from webapp.annotation.services.blindness import hide_people
 from webapp.episodes.rows import reflection_rows
 from webapp.experiments import live, page
 from webapp.experiments.beside import drawing_of
@@ -43,7 +45,7 @@ def experiment_detail(request: HtmxHttpRequest, experiment_id: int) -> HttpRespo
         first_task = min(whole_number(first) or 0, MOST_TASKS)
         context["matrix"] = task_matrix(experiment, order=order, first=first_task)
     if part in ("", "reflections"):
-        context["reflections"] = _reflections(experiment)
+        context["reflections"] = _reflections(experiment, request.user)
     if not part:
         context |= _about(experiment)
         context["reviews"] = review_panel(experiment, request.user)
@@ -99,9 +101,11 @@ def _curve(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _reflections(experiment: Experiment) -> list[Any]:
+def _reflections(experiment: Experiment, person: User | AnonymousUser) -> list[Any]:
     rows = experiment.reflections.select_related("episode__task").defer("prompt")
-    return reflection_rows(rows.order_by("-pk")[:RECENT_REFLECTIONS])
+    recent = list(rows.order_by("-pk")[:RECENT_REFLECTIONS])
+    hide_people(person, recent)
+    return reflection_rows(recent)
 
 
 def _about(experiment: Experiment) -> dict[str, Any]:

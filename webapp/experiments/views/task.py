@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from webapp import present
+from webapp.annotation.services.blindness import hide_people
 from webapp.episodes.models import Episode, Step
 from webapp.episodes.timeline import both_ends, short_rows
 from webapp.experiments.models import ExperimentTask
@@ -25,6 +26,7 @@ def task_in_experiment(request: HttpRequest, experiment_id: int, task_id: int) -
     row = get_object_or_404(rows, experiment=experiment_id, task=task_id)
     goal = row.task.goal
     trials = _trials(row)
+    hide_people(request.user, [e.reflection for e in trials if hasattr(e, "reflection")])
     beside = [row.position - 1, row.position + 1]
     neighbours = ExperimentTask.objects.filter(experiment=experiment_id, position__in=beside)
     by_position = {neighbour.position: neighbour for neighbour in neighbours}
