@@ -100,8 +100,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
 def base_config(protocol: Protocol) -> ExperimentConfig:
     """What all arms share."""
     embedded = PRESETS["embedded"]
-    # Without a worked example: a small model copies its plan instead of reading the digest.
-    reflection = replace(embedded.reflection, examples=0)
+    # Without a worked example: a small model copies its plan instead of reading the digest. Near
+    # greedy: at 0.7 one command in a plan goes astray, and a plan is worth its weakest command.
+    reflection = replace(embedded.reflection, examples=0, temperature=0.3)
     return replace(
         embedded,
         reflection=reflection,
