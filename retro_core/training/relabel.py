@@ -1,50 +1,82 @@
-"""More examples from one: the numbers of like-named things exchanged, in prompt and reflection.
+"""More examples from one: names of things exchanged, the same in prompt and reflection.
 
-Where a world numbers its things (`drawer 1`, `drawer 2`), the numbers mean nothing but which is
-which. A reflector that sees the same failure under other numbers cannot learn the numbers by heart:
-it has to read them off its prompt.
+Where a world names its things by kind and number (`drawer 1`), a reflector that sees the same
+failure under other names cannot learn the names by heart: it has to read them off its prompt.
+What an act needs (`clean ... with sinkbasin 1`, `use desklamp 1`) keeps its name: it is knowledge.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from retro_core.types import RatedReflection
 
 _NAME = re.compile(r"\b([a-z]{2,20}) ([0-9]{1,2})\b")
+_WORD = re.compile(r"[a-z]+")
+_TAKEN = re.compile(r"take ([a-z]+) \d+ from")
+_OPENED = re.compile(r"open ([a-z]+) \d+")
+_NEEDED = re.compile(r"(?:with|use) ([a-z]+) \d+")
+
+Groups = Sequence[Sequence[str]]
+"""Kinds of things that may stand for each other."""
 
 
 def relabelled_copies(
     rows: Iterable[RatedReflection], copies: int, seed: int
 ) -> list[RatedReflection]:
-    """Every row as it is, and `copies` - 1 times more with its numbers exchanged."""
+    """Every row as it is, and `copies` - 1 times more with its names exchanged."""
     rng = Random(seed)
     kept = list(rows)
-    return [
-        *kept,
-        *(relabelled(row, rng) for _ in range(copies - 1) for row in kept),
-    ]
+    groups = kinds_in(kept)
+    again = (relabelled(row, groups, rng) for _ in range(copies - 1) for row in kept)
+    return [*kept, *again]
 
 
-def relabelled(row: RatedReflection, rng: Random) -> RatedReflection:
-    """The same reflection with the numbers of each kind of thing permuted among themselves."""
-    numbers = _exchanged(f"{row.prompt}\n{row.text}", rng)
+def kinds_in(rows: Iterable[RatedReflection]) -> Groups:
+    """The kinds that are taken, those that are opened, and other places, as reflections show."""
+    rows = list(rows)
+    texts = "\n".join(row.text for row in rows)
+    named = {kind for row in rows for kind, _ in _NAME.findall(f"{row.prompt}\n{row.text}")}
+    needed = set(_NEEDED.findall(texts))
+    taken = set(_TAKEN.findall(texts)) - needed
+    opened = set(_OPENED.findall(texts)) - needed - taken
+    places = named - needed - taken - opened
+    return [sorted(taken), sorted(opened), sorted(places)]
+
+
+def relabelled(row: RatedReflection, groups: Groups, rng: Random) -> RatedReflection:
+    """The same failure and reflection under other names.
+
+    Each kind becomes another one of its group, and the numbers of each kind are permuted among
+    themselves.
+    """
+    both = f"{row.prompt}\n{row.text}"
+    kinds = _other_kinds(set(_WORD.findall(both)), groups, rng)
+    numbers = _other_numbers(both, rng)
 
     def renamed(text: str) -> str:
-        return _NAME.sub(lambda found: f"{found[1]} {numbers[found[1]][found[2]]}", text)
+        text = _NAME.sub(lambda found: f"{found[1]} {numbers[found[1]][found[2]]}", text)
+        return _WORD.sub(lambda found: kinds.get(found[0], found[0]), text)
 
     return replace(row, prompt=renamed(row.prompt), text=renamed(row.text))
 
 
-def _exchanged(text: str, rng: Random) -> Mapping[str, Mapping[str, str]]:
-    """For each kind of thing the number that stands for each of its numbers."""
+def _other_kinds(words: set[str], groups: Groups, rng: Random) -> Mapping[str, str]:
+    kinds: dict[str, str] = {}
+    for group in groups:
+        here = [kind for kind in group if kind in words]
+        kinds.update(zip(here, rng.sample(group, len(here)), strict=True))
+    return kinds
+
+
+def _other_numbers(text: str, rng: Random) -> Mapping[str, Mapping[str, str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for kind, number in _NAME.findall(text):
         found[kind].add(number)
-    exchanged = {}
+    others = {}
     for kind, numbers in sorted(found.items()):
         ordered = sorted(numbers)
-        exchanged[kind] = dict(zip(ordered, rng.sample(ordered, len(ordered)), strict=True))
-    return exchanged
+        others[kind] = dict(zip(ordered, rng.sample(ordered, len(ordered)), strict=True))
+    return others

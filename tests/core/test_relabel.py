@@ -1,43 +1,66 @@
-"""Copies of rated reflections under other numbers."""
+"""Copies of rated reflections under other names."""
 
+import re
 from random import Random
 
-from retro_core.training.relabel import relabelled, relabelled_copies
+from retro_core.training.relabel import kinds_in, relabelled, relabelled_copies
 from retro_core.types import RatedReflection
 
-PROMPT = "Found: mug 2 at drawer 3.\nNot looked into yet: drawer 1, drawer 2, shelf 1."
-TEXT = "Plan:\n1. go to drawer 3\n2. take mug 2 from drawer 3\n3. go to shelf 1"
+
+def rated(goal: str, thing: str, place: str, others: str, ending: str) -> RatedReflection:
+    return RatedReflection(
+        task_id=goal,
+        environment="alfworld",
+        trial=1,
+        prompt=f"Task: {goal}\nFound: {thing} at {place}.\nNot looked into yet: {others}.",
+        text=f"Plan:\n1. go to {place}\n2. open {place}\n3. take {thing} from {place}\n{ending}",
+        rating=1.0,
+    )
 
 
-def row() -> RatedReflection:
-    return RatedReflection("chore-1", "alfworld", 1, PROMPT, TEXT, 1.0)
+CLEAN = rated(
+    "clean some mug and put it in shelf",
+    "mug 2",
+    "drawer 3",
+    "drawer 1, drawer 2, shelf 1",
+    "4. go to sinkbasin 1\n5. clean mug 2 with sinkbasin 1\n6. move mug 2 to shelf 1",
+)
+LOOK = rated(
+    "look at book under the desklamp", "book 1", "cabinet 1", "bed 1, desk 1", "4. use desklamp 1"
+)
+ROWS = [CLEAN, LOOK]
 
 
-def names(text: str) -> set[str]:
-    return {f"drawer {number}" for number in (1, 2, 3) if f"drawer {number}" in text}
+def test_kinds_stand_for_each_other_by_what_is_done_with_them() -> None:
+    assert kinds_in(ROWS) == [["book", "mug"], ["cabinet", "drawer"], ["bed", "desk", "shelf"]]
 
 
-def test_a_thing_has_the_same_new_number_in_prompt_and_reflection() -> None:
+def test_a_thing_has_the_same_new_name_in_goal_prompt_and_reflection() -> None:
     for seed in range(20):
-        copy = relabelled(row(), Random(seed))
-        place = copy.prompt.partition(" at ")[2].partition(".")[0]
+        copy = relabelled(CLEAN, kinds_in(ROWS), Random(seed))
+        goal, thing, place = re.findall(
+            r"clean some (\w+) and put.*\nFound: (\w+ \d) at (\w+ \d)\.", copy.prompt
+        )[0]
+        target = copy.prompt.partition("put it in ")[2].partition("\n")[0]
 
-        assert f"1. go to {place}\n2. take mug 2 from {place}\n3. go to shelf 1" in copy.text
-        assert names(copy.prompt) == {"drawer 1", "drawer 2", "drawer 3"}
-
-
-def test_numbers_change_and_the_numbers_of_lines_do_not() -> None:
-    copies = [relabelled(row(), Random(seed)).text for seed in range(20)]
-
-    assert len(set(copies)) == 3  # drawer 3 became each of the three drawers
-    assert all("\n1. " in text and "\n2. " in text and "\n3. " in text for text in copies)
+        assert thing.startswith(goal)
+        assert f"3. take {thing} from {place}\n4. go to sinkbasin 1\n" in copy.text
+        assert copy.text.endswith(f"clean {thing} with sinkbasin 1\n6. move {thing} to {target} 1")
 
 
-def test_the_first_copy_is_the_row_itself_and_a_seed_repeats_the_others() -> None:
-    assert relabelled_copies([row()], 1, seed=0) == [row()]
+def test_names_change_and_the_numbers_of_lines_do_not() -> None:
+    copies = {relabelled(CLEAN, kinds_in(ROWS), Random(seed)).text for seed in range(60)}
 
-    copies = relabelled_copies([row()], 4, seed=0)
+    # Two kinds to take, two to open of three numbers each, three other places.
+    assert len(copies) == 2 * 2 * 3 * 3
+    assert all("\n1. " in text and "\n2. " in text and "\n6. " in text for text in copies)
 
-    assert copies[0] == row()
-    assert len(copies) == 4
-    assert copies == relabelled_copies([row()], 4, seed=0)
+
+def test_the_first_copies_are_the_rows_themselves_and_a_seed_repeats_the_others() -> None:
+    assert relabelled_copies(ROWS, 1, seed=0) == ROWS
+
+    copies = relabelled_copies(ROWS, 4, seed=0)
+
+    assert copies[:2] == ROWS
+    assert len(copies) == 8
+    assert copies == relabelled_copies(ROWS, 4, seed=0)
