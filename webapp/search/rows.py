@@ -74,7 +74,8 @@ def _reflections(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -
     rows = _with_episode(Reflection.objects.filter(pk__in=ids)).annotate(
         cut_text=Left("text", LONGEST_READ)
     )
-    shown = list(rows.only("effective_rating", "automatic_rating", *EPISODE_COLUMNS))
+    ratings = ("effective_rating", "automatic_rating", "human_rating")
+    shown = list(rows.only(*ratings, *EPISODE_COLUMNS))
     hide_people(person, shown)
     found = {}
     for row in shown:

@@ -26,8 +26,8 @@ def hide_people(person: User | AnonymousUser, reflections: Iterable[Reflection])
 
     Only these objects change, for a page to show; nothing is stored.
     """
-    rows = list(reflections)
-    hidden = hidden_from(person, [row.pk for row in rows])
-    for row in rows:
+    rated = [row for row in reflections if row.human_rating is not None]
+    hidden = hidden_from(person, [row.pk for row in rated]) if rated else set()
+    for row in rated:
         if row.pk in hidden:
             row.effective_rating, row.human_rating = row.automatic_rating, None
