@@ -49,7 +49,7 @@ def test_a_thing_has_the_same_new_name_in_goal_prompt_and_reflection() -> None:
 
 
 def test_names_change_and_the_numbers_of_lines_do_not() -> None:
-    copies = {relabelled(CLEAN, kinds_in(ROWS), Random(seed)).text for seed in range(60)}
+    copies = {relabelled(CLEAN, kinds_in(ROWS), Random(seed)).text for seed in range(600)}
 
     # Two kinds to take, two to open of three numbers each, three other places.
     assert len(copies) == 2 * 2 * 3 * 3
