@@ -13,6 +13,7 @@ from string import Template
 
 from retro_core.envs.base import EnvFactory
 from retro_core.prompts.digest import unseen_in_prompt
+from retro_core.prompts.grammar import kind_of
 from retro_core.prompts.texts import PromptSet
 from retro_core.reflectors.base import Completion
 from retro_core.types import Task, Usage
@@ -93,11 +94,7 @@ class Searching:
 
 def _same_kind_first(place: str, others: Sequence[str], rng: Random) -> list[str]:
     shuffled = rng.sample(others, len(others))
-    return sorted(shuffled, key=lambda other: _kind(other) != _kind(place))
-
-
-def _kind(name: str) -> str:
-    return name.rpartition(" ")[0]
+    return sorted(shuffled, key=lambda other: kind_of(other) != kind_of(place))
 
 
 def plan_text(plan: Sequence[str], mistake: str = MISTAKE) -> str:

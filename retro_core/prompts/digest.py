@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retro_core.prompts.actor import without_memory
-from retro_core.prompts.grammar import goal_kinds
+from retro_core.prompts.grammar import goal_kinds, kind_of, places_in
 from retro_core.prompts.texts import PromptSet
 from retro_core.types import Episode, Task
 
@@ -39,8 +38,7 @@ def can_digest(prompts: PromptSet) -> bool:
 def seen_in(episodes: Sequence[Episode], prompts: PromptSet) -> Seen:
     """Read the observations of some trials of one task by the expression `digest_view`."""
     name, view = prompts.text("plan_name"), re.compile(prompts.text("digest_view"))
-    opening = episodes[-1].head[-1].content if episodes[-1].head else ""
-    places = tuple(dict.fromkeys(re.findall(name, without_memory(opening, prompts))))
+    places = tuple(places_in(name, episodes[-1], prompts))
     looked: set[str] = set()
     things: dict[str, str] = {}
     observations = [step.observation for episode in episodes for step in episode.steps]
@@ -65,9 +63,7 @@ def digest_text(task: Task, episodes: Sequence[Episode], prompts: PromptSet) -> 
     seen = seen_in(episodes, prompts)
     kinds = goal_kinds(prompts.optional("plan_goal"), task.goal)
     wanted = {
-        thing: place
-        for thing, place in seen.things.items()
-        if not kinds or thing.rpartition(" ")[0] in kinds
+        thing: place for thing, place in seen.things.items() if not kinds or kind_of(thing) in kinds
     }
     holding = frozenset(wanted.values())
     looked = [place for place in seen.places if place in seen.looked and place not in holding]

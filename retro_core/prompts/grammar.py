@@ -64,11 +64,21 @@ def _filled(form: str, known: Mapping[str, str]) -> str:
 def _places_and_things(
     name: str, episodes: Sequence[Episode], prompts: PromptSet
 ) -> tuple[list[str], list[str]]:
-    head = episodes[-1].head
-    places = _names(name, without_memory(head[-1].content, prompts) if head else "")
+    places = places_in(name, episodes[-1], prompts)
     observations = (step.observation for episode in episodes for step in episode.steps)
     seen = _names(name, "\n".join(observations))
     return places, [found for found in seen if found not in places]
+
+
+def places_in(name: str, episode: Episode, prompts: PromptSet) -> list[str]:
+    """The names in an episode's first observation, each once."""
+    opening = without_memory(episode.head[-1].content, prompts) if episode.head else ""
+    return _names(name, opening)
+
+
+def kind_of(name: str) -> str:
+    """The kind of `mug 1` is `mug`."""
+    return name.rpartition(" ")[0]
 
 
 def goal_kinds(form: str, goal: str) -> list[str]:
@@ -81,7 +91,7 @@ def _wanted(things: list[str], form: str, goal: str) -> list[str]:
     kinds = goal_kinds(form, goal)
     if not kinds:
         return things
-    seen = {kind: [t for t in things if t.rpartition(" ")[0] == kind] for kind in kinds}
+    seen = {kind: [t for t in things if kind_of(t) == kind] for kind in kinds}
     return [thing for kind in kinds for thing in seen[kind] or [f"{kind} 1"]]
 
 
