@@ -55,7 +55,7 @@ def test_every_run_behind_an_adapter_is_found_once(judged: Adapter) -> None:
 
 
 def test_people_are_named_with_what_they_said_before_the_snapshot(judged: Adapter) -> None:
-    page = text(client_of("viewer").get(f"/adapters/{judged.pk}/lineage/"))
+    page = text(client_of("researcher").get(f"/adapters/{judged.pk}/lineage/"))
 
     assert "ann: override +0.50" in page
     assert "ben: override" not in page  # too late to have been learned from

@@ -7,8 +7,9 @@ from django.shortcuts import get_object_or_404
 from ninja import Query
 
 from webapp.annotation.models import Response
+from webapp.annotation.services.blindness import hide_people
 from webapp.api import schemas, shows
-from webapp.api.auth import READ, TokenRequest
+from webapp.api.auth import READ, TokenRequest, owner_of
 from webapp.api.router import router
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments.curves import curve_as_json
@@ -73,7 +74,10 @@ def list_episodes(
 def read_episode(request: TokenRequest, episode_id: int) -> Json:
     """One episode with its steps and the reflection after it."""
     rows = Episode.objects.select_related("task", "reflection").prefetch_related("steps")
-    return shows.episode_whole(get_object_or_404(rows, pk=episode_id))
+    episode = get_object_or_404(rows, pk=episode_id)
+    if hasattr(episode, "reflection"):
+        hide_people(owner_of(request.auth), [episode.reflection])
+    return shows.episode_whole(episode)
 
 
 @router.get(
@@ -89,6 +93,7 @@ def list_reflections(
 ) -> Json:
     """Reflections with their ratings."""
     found, last = _cut(_reflections(experiment_id), page)
+    hide_people(owner_of(request.auth), found)
     return {"items": [shows.reflection(row) for row in found], "after": last}
 
 
@@ -105,6 +110,7 @@ def list_ratings(
 ) -> Json:
     """The automatic, human and effective rating of each reflection, without the text."""
     found, last = _cut(_reflections(experiment_id).defer("text", "prompt"), page)
+    hide_people(owner_of(request.auth), found)
     current = Response.objects.current().filter(reflection__in=[row.pk for row in found])
     counted = current.values_list("reflection").annotate(number=Count("pk", filter=Q()))
     answers = dict(counted.order_by())

@@ -1,7 +1,7 @@
 """A report's text as the parts of its page, and the panel of reviews."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from webapp import present
 from webapp.annotation.markdown import as_html
+from webapp.annotation.services.blindness import hidden_from
 from webapp.experiments.models import Experiment
 from webapp.reports.chart import Chart, chart
 from webapp.reports.models import FrozenBlock, Report, Review
@@ -50,13 +51,28 @@ class ReviewPanel:
     people: list[User]
 
 
-def parts(text: str, report: Report | None = None) -> list[Part]:
-    """Prose and blocks in order; a frozen block that was never saved is drawn as it is now."""
+def parts(text: str, person: User | AnonymousUser, report: Report | None = None) -> list[Part]:
+    """Prose and blocks in order; a frozen block that was never saved is drawn as it is now.
+
+    The rating of a reflection is left out while a blind queue may ask the person about it.
+    """
     frozen = {} if report is None else {one.key: one for one in report.frozen_blocks.all()}
-    return [
+    found = [
         _block_part(piece, frozen.get(piece.key)) if isinstance(piece, Block) else _prose(piece)
         for piece in split(text)
     ]
+    quoted = [
+        one.content["id"] for one in found if one.kind == "reflection" and "id" in one.content
+    ]
+    hidden = hidden_from(person, quoted) if quoted else set()
+    return [_unrated(one) if one.content.get("id") in hidden else one for one in found]
+
+
+def _unrated(part: Part) -> Part:
+    """A quoted reflection without its rating; other blocks have ids of other tables."""
+    if part.kind != "reflection":
+        return part
+    return replace(part, content=part.content | {"rating": "not shown yet", "rating_class": ""})
 
 
 def _prose(text: str) -> Part:

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 from webapp import present
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import lineage
+from webapp.annotation.services.blindness import hide_people, hide_people_in
 from webapp.keyset import page_of
 from webapp.render import HtmxHttpRequest, render_page
 from webapp.training.models import TrainingRun
@@ -38,6 +39,7 @@ def _learned(request: HtmxHttpRequest, runs: list[TrainingRun]) -> dict[str, Any
     items = lineage.items_behind(runs).select_related("snapshot", "reflection").defer("prompt")
     page = page_of(items.defer("reflection__prompt", "reflection__text"), request.GET, PAGE_SIZE)
     words = lineage.words_on(page.rows)
+    hidden = hide_people_in(request.user, page.rows)
     rows = [
         {
             "item": item,
@@ -46,7 +48,9 @@ def _learned(request: HtmxHttpRequest, runs: list[TrainingRun]) -> dict[str, Any
             "rating": present.signed(item.rating),
             "rating_class": present.rating_class(item.rating),
             "automatic": present.signed(item.automatic_rating),
-            "words": [(word, present.signed(word.value)) for word in words[item.pk]],
+            "words": []
+            if item.reflection_id in hidden
+            else [(word, present.signed(word.value)) for word in words[item.pk]],
         }
         for item in page.rows
     ]
@@ -55,6 +59,7 @@ def _learned(request: HtmxHttpRequest, runs: list[TrainingRun]) -> dict[str, Any
 
 def _written(request: HtmxHttpRequest, adapter: Adapter) -> dict[str, Any]:
     page = page_of(lineage.written_with(adapter), request.GET, PAGE_SIZE)
+    hide_people(request.user, page.rows)
     rows = [
         {
             "reflection": row,

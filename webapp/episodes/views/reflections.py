@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
-from webapp.annotation.services.blindness import hide_people
+from webapp.annotation.services.blindness import hide_people, rating_shown
 from webapp.episodes.models import Reflection
 from webapp.episodes.rows import reflection_rows
 from webapp.experiments.models import Experiment
@@ -15,15 +15,15 @@ from webapp.render import HtmxHttpRequest, render_page
 
 PAGE_SIZE = 30
 RATINGS: dict[str, dict[str, Any]] = {
-    "helped": {"effective_rating__gt": 0},
-    "even": {"effective_rating": 0},
-    "hurt": {"effective_rating__lt": 0},
-    "unrated": {"effective_rating": None},
+    "helped": {"shown_rating__gt": 0},
+    "even": {"shown_rating": 0},
+    "hurt": {"shown_rating__lt": 0},
+    "unrated": {"shown_rating": None},
 }
 SORTS = {
     "newest": ("Newest", ""),
-    "worst": ("Worst first", "effective_rating"),
-    "best": ("Best first", "-effective_rating"),
+    "worst": ("Worst first", "shown_rating"),
+    "best": ("Best first", "-shown_rating"),
 }
 
 
@@ -36,7 +36,7 @@ class ReflectionFilter(forms.Form):
     repeats = forms.BooleanField(required=False)
 
     def narrow(self, reflections: "QuerySet[Reflection]") -> "QuerySet[Reflection]":
-        """Keep the reflections that the valid filters allow."""
+        """Keep the reflections, with their `shown_rating`, that the valid filters allow."""
         self.is_valid()
         chosen = RATINGS.get(self.cleaned_data.get("rating", ""), {})
         if experiment := self.cleaned_data.get("experiment"):
@@ -63,7 +63,9 @@ class ReflectionFilter(forms.Form):
 @permission_required("episodes.view_reflection", raise_exception=True)
 def reflection_list(request: HtmxHttpRequest) -> HttpResponse:
     filters = ReflectionFilter(request.GET)
-    reflections = Reflection.objects.select_related("episode__task", "experiment")
+    reflections = Reflection.objects.select_related("episode__task", "experiment").annotate(
+        shown_rating=rating_shown(request.user)
+    )
     narrowed = filters.narrow(
         reflections.defer("prompt", "candidates", "episode__task__payload", "experiment__config")
     )

@@ -49,7 +49,7 @@ def report_detail(request: HttpRequest, report_id: int, number: int | None = Non
         "report": report,
         "version": version,
         "saved": present.moment(version.saved_at),
-        "parts": parts(version.text, report),
+        "parts": parts(version.text, request.user, report),
         "versions": [
             (one, present.moment(one.saved_at)) for one in versions.defer("text")[:VERSIONS_SHOWN]
         ],
@@ -115,7 +115,7 @@ def report_preview(request: HttpRequest) -> HttpResponse:
     form = ReportForm(request.POST)
     form.is_valid()
     text = form.cleaned_data.get("text", "")
-    return render(request, "reports/_parts.html", {"parts": parts(text)})
+    return render(request, "reports/_parts.html", {"parts": parts(text, request.user)})
 
 
 @require_POST

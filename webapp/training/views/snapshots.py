@@ -1,11 +1,13 @@
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp import present
+from webapp.annotation.services.blindness import hidden_from, hide_people_in
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, render_page
 from webapp.training import page as words
@@ -17,6 +19,10 @@ from webapp.training.services.snapshots import stored_lines
 PAGE_SIZE = 40
 ITEMS_SHOWN = 50
 MOST_ITEMS = 10_000_000
+EXPORT_WAITS = (
+    "The file holds what people said, and a blind queue may still ask you about {} of its"
+    " reflections. Answer those first, or ask a researcher for the file."
+)
 
 
 @require_GET
@@ -57,6 +63,7 @@ def snapshot_detail(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     snapshot = get_object_or_404(Snapshot.objects.select_related("owner"), pk=snapshot_id)
     first = min(whole_number(request.GET.get("from")) or 0, MOST_ITEMS)
     found = list(snapshot.items.filter(position__gte=first)[: ITEMS_SHOWN + 1])
+    hide_people_in(request.user, found)
     items = [
         {
             "item": item,
@@ -84,6 +91,10 @@ def snapshot_detail(request: HttpRequest, snapshot_id: int) -> HttpResponse:
 @permission_required("training.view_snapshot", raise_exception=True)
 def snapshot_export(request: HttpRequest, snapshot_id: int) -> StreamingHttpResponse:
     snapshot = get_object_or_404(Snapshot, pk=snapshot_id)
+    by_people = snapshot.items.exclude(human_rating=None).exclude(reflection=None)
+    rated = [pk for pk in by_people.order_by().values_list("reflection", flat=True) if pk]
+    if waiting := len(hidden_from(request.user, rated)):
+        raise PermissionDenied(EXPORT_WAITS.format(waiting))
     response = StreamingHttpResponse(stored_lines(snapshot), content_type="application/jsonl")
     name = slugify(snapshot.name) or f"snapshot-{snapshot.pk}"
     response["Content-Disposition"] = f'attachment; filename="{name}.jsonl"'
