@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib.auth.models import Group, User
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -112,10 +111,6 @@ def effective(item: QueueItem) -> float | None:
 
 def fill(path: str, item: QueueItem) -> str:
     return path.format(queue=item.queue_id, item=item.pk, reflection=item.reflection_id)
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def address(item: QueueItem, act: str = "") -> str:

@@ -6,10 +6,6 @@ from tests.webapp.played import new_experiment
 from webapp.experiments.models import Experiment
 
 
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
-
-
 def names(response: HttpResponse) -> list[str]:
     return [row.name for group in response.context["groups"] for row in group.rows]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.webapp.annotated import text
+from tests.webapp.pages import text
 from tests.webapp.played import client_of
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.models import Adapter, Evaluation

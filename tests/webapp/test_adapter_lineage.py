@@ -7,7 +7,8 @@ from django.test import Client
 
 from retro_core.training.presets import PRESETS
 from retro_core.types import Task
-from tests.webapp.annotated import give, override, person, queue_of, text
+from tests.webapp.annotated import give, override, person, queue_of
+from tests.webapp.pages import text
 from tests.webapp.played import client_of
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.forms import EvaluateForm

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.webapp.annotated import give, override, person, queue_of, signed_in, text
+from tests.webapp.annotated import give, override, person, queue_of, signed_in
+from tests.webapp.pages import text
 from webapp.annotation.models import QueueItem
 from webapp.annotation.services import comments
 from webapp.experiments.models import ExperimentTask

@@ -15,9 +15,9 @@ from tests.webapp.annotated import (
     queue_of,
     reflections,
     signed_in,
-    text,
 )
 from tests.webapp.measured import scored
+from tests.webapp.pages import text
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import (
     Measurement,

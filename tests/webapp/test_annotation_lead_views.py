@@ -13,8 +13,8 @@ from tests.webapp.annotated import (
     person,
     queue_of,
     signed_in,
-    text,
 )
+from tests.webapp.pages import text
 from webapp.annotation.models import (
     Batch,
     Comment,

@@ -12,8 +12,8 @@ from tests.webapp.annotated import (
     person,
     queue_of,
     signed_in,
-    text,
 )
+from tests.webapp.pages import text
 from webapp.annotation.models import Queue, QueueItem
 from webapp.annotation.services import answers, deciding
 from webapp.annotation.services.statistics import agreement

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from retro_core.training.presets import PRESETS
-from tests.webapp.annotated import give, override, person, queue_of, reflections, signed_in, text
+from tests.webapp.annotated import give, override, person, queue_of, reflections, signed_in
 from tests.webapp.api_program import Api
+from tests.webapp.pages import text
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import QueueItem

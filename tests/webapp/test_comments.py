@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from tests.webapp.annotated import HUGE, person, queue_of, reflections, signed_in, text
+from tests.webapp.annotated import HUGE, person, queue_of, reflections, signed_in
+from tests.webapp.pages import text
 from webapp.annotation.models import Comment
 from webapp.annotation.services import comments
 from webapp.episodes.models import Reflection, Step

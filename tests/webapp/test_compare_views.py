@@ -6,11 +6,11 @@ from math import comb
 from pathlib import Path
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.compared import another
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment, played_experiment
 from webapp.episodes.importing import import_episodes
 from webapp.experiments.comparison import Comparison, compare
@@ -27,10 +27,6 @@ OTHER_WAY = {"doors-0": [0.0, 0.0], "doors-1": [1.0], "doors-2": [0.0, 1.0]}
 @pytest.fixture
 def viewer() -> Client:
     return client_of("viewer")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def pair_of(comparison: Comparison) -> dict[str, int]:

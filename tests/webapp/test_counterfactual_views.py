@@ -9,9 +9,9 @@ from tests.webapp.annotated import (
     queue_of,
     reflections,
     signed_in,
-    text,
 )
 from tests.webapp.measured import replayed, scored
+from tests.webapp.pages import text
 from webapp.annotation.models import (
     Counterfactual,
     Queue,

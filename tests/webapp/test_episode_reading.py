@@ -6,6 +6,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, episode, new_experiment, played_experiment
 from webapp.annotation.models import Comment
 from webapp.episodes.models import Episode, Step, StepTag
@@ -38,10 +39,6 @@ def walked() -> Episode:
     ]
     record_episode(row, replace(whole, steps=tuple(steps)))
     return Episode.objects.get()
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def numbers(response: HttpResponse) -> list[int]:

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, long_episode, new_experiment, played_experiment
 from webapp.episodes.models import Episode, Step
 from webapp.experiments.models import Experiment, ExperimentTask
@@ -22,10 +23,6 @@ def viewer() -> Client:
 @pytest.fixture
 def experiment() -> Experiment:
     return played_experiment()
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def partial(client: Client, path: str, target: str) -> HttpResponse:

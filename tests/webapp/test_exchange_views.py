@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp.exchange.models import Transfer
 
@@ -20,10 +21,6 @@ LIST, IMPORT, EXPORT = "/data/", "/data/import/", "/data/export/"
 @pytest.fixture
 def researcher() -> Client:
     return client_of("researcher")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def upload(client: Client, content: bytes, name: str = "log.jsonl", **more: str) -> HttpResponse:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from retro_core.config import ExperimentConfig
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment
 from webapp.experiments.forms import ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
@@ -32,10 +32,6 @@ def filled(**changes: object) -> dict[str, Any]:
     return {
         name: value for name, value in values.items() if value is not None and value is not False
     }
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def test_the_proposed_values_make_an_experiment_of_the_newest_task_set(researcher: Client) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from retro_core.types import Task
+from tests.webapp.pages import text
 from tests.webapp.played import CONFIG, client_of, new_experiment, play, played_experiment
 from webapp.experiments.models import Experiment, ExperimentTask
 from webapp.experiments.services import create_experiment
@@ -30,10 +31,6 @@ def researcher() -> Client:
 
 def partial(client: Client, path: str, target: str) -> HttpResponse:
     return client.get(path, headers={"HX-Request": "true", "HX-Target": target})
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def test_the_matrix_can_begin_with_the_tasks_solved_first(viewer: Client) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment, played_experiment
 from webapp.annotation.models import Comment
 from webapp.experiments.models import Experiment
@@ -31,10 +32,6 @@ def researcher() -> Client:
 
 def partial(client: Client, path: str, target: str) -> HttpResponse:
     return client.get(path, headers={"HX-Request": "true", "HX-Target": target})
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def test_home_leads_to_the_experiments(viewer: Client) -> None:

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.annotated import reflections
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp.episodes.failures import KINDS
 from webapp.episodes.models import Episode, Reflection, Step, StepTag
@@ -25,10 +25,6 @@ def viewer() -> Client:
 @pytest.fixture
 def experiment() -> Experiment:
     return played_experiment()
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def test_the_atlas_counts_by_trial(viewer: Client, experiment: Experiment) -> None:

@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from tests.webapp.listed import drafts, names, text
+from tests.webapp.listed import drafts, names
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp.annotation.models import Queue, QueueItem
 from webapp.episodes.models import Episode, Reflection

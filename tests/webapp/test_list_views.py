@@ -6,7 +6,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.compared import another
-from tests.webapp.listed import drafts, names, text
+from tests.webapp.listed import drafts, names
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp import present
 from webapp.episodes.models import Reflection

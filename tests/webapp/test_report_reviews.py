@@ -2,9 +2,9 @@
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.http import HttpResponse
 from django.test import Client
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment
 from webapp.notifications.models import Notification
 from webapp.reports.models import Report, Review
@@ -22,10 +22,6 @@ def viewer() -> Client:
 @pytest.fixture
 def researcher() -> Client:
     return client_of("researcher")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def report_of(body: str, title: str = "Doors") -> Report:

@@ -2,10 +2,10 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments.models import Experiment
@@ -26,10 +26,6 @@ def viewer() -> Client:
 @pytest.fixture
 def researcher() -> Client:
     return client_of("researcher")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def report_of(body: str, title: str = "Doors") -> Report:

@@ -4,12 +4,12 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from retro_core.types import Episode as CoreEpisode
 from retro_core.types import Step as CoreStep
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment, played_experiment
 from webapp.annotation.models import Comment
 from webapp.episodes.models import Episode, Reflection, Step
@@ -23,10 +23,6 @@ PAGE = "/search/"
 @pytest.fixture
 def viewer() -> Client:
     return client_of("viewer")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def played_steps(*steps: CoreStep, name: str = "rooms", success: bool = False) -> Experiment:

@@ -3,18 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from django.http import HttpResponse
 
 from retro_core.types import Candidate, Reflection
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, episode, new_experiment
 from webapp.episodes.models import Episode
 from webapp.episodes.services import record_episode, record_reflection
 
 pytestmark = pytest.mark.django_db
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def test_repairs_and_left_out_observations_show_on_their_steps() -> None:

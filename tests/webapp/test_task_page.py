@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from retro_core.types import Reflection
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, episode, new_experiment, played_experiment
 from webapp.episodes.models import Episode
 from webapp.episodes.models import Reflection as StoredReflection
@@ -22,10 +22,6 @@ REFLECTION = "The red door was wrong. Next time I will open the blue door."
 @pytest.fixture
 def viewer() -> Client:
     return client_of("viewer")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def walk(row: ExperimentTask, trial: int, actions: list[str], reflection: str = "") -> None:

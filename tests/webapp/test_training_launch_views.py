@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from retro_core.training.presets import PRESETS
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter, mixed_snapshot, taken_snapshot
 from webapp.episodes.models import Reflection
@@ -22,10 +22,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def researcher() -> Client:
     return client_of("researcher")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def form_values(client: Client, path: str) -> dict[str, object]:

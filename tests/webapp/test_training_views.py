@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from retro_core.training.presets import PRESETS
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Promotion
@@ -30,10 +31,6 @@ def viewer() -> Client:
 @pytest.fixture
 def researcher() -> Client:
     return client_of("researcher")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def partial(client: Client, path: str, target: str) -> HttpResponse:

@@ -1,9 +1,9 @@
 """The worlds and their cards: listed, described, new tasks made of a seed."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import Task, TaskSet
@@ -21,10 +21,6 @@ def games() -> TaskSet:
 @pytest.fixture
 def player() -> Client:
     return client_of("annotator")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def first_task(task_set: TaskSet) -> Task:

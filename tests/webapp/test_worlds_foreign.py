@@ -1,19 +1,15 @@
 """What a package that is broken does to the pages: it is told, and nothing else changes."""
 
 import pytest
-from django.http import HttpResponse
 
 from tests.foreign_packages import Install, install
+from tests.webapp.pages import text
 from tests.webapp.played import client_of
 from webapp.tasks.models import TaskSet
 from webapp.worlds.models import HandTrial
 
 __all__ = ["install"]
 pytestmark = pytest.mark.django_db
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 @pytest.mark.parametrize("source", ["raise ValueError('half <b>done</b>')", "SPEC = 5"])

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.webapp.pages import text
 from tests.webapp.played import client_of
 from webapp.episodes.models import Episode, Reflection
 from webapp.episodes.records import prompts_of_step
@@ -28,10 +29,6 @@ def games() -> TaskSet:
 @pytest.fixture
 def player() -> Client:
     return client_of("annotator")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def first_task(task_set: TaskSet) -> Task:
