@@ -75,7 +75,7 @@ def _fields_of(record: SettingsRecord, section: str) -> Iterator[SettingField]:
 def _form_field(spec: "Field[Any]", hint: Any, default: Any) -> forms.Field:
     about: dict[str, Any] = {
         "label": spec.name.replace("_", " ").capitalize(),
-        "help_text": spec.metadata["note"],
+        "help_text": spec.metadata["note"].removesuffix(" Own."),
         "initial": default,
     }
     if get_origin(hint) is Literal:
