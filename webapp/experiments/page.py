@@ -149,4 +149,5 @@ def _groups(
 def _setting(name: str, value: object, metadata: Mapping[str, Any]) -> SettingRow:
     unit = f" {metadata['unit']}" if metadata.get("unit") else ""
     shown = str(value).lower() if isinstance(value, bool) else str(value) or present.DASH
-    return SettingRow(name.replace("_", " "), f"{shown}{unit}", metadata.get("note", "").removesuffix(" Own."))
+    note = metadata.get("note", "").removesuffix(" Own.")
+    return SettingRow(name.replace("_", " "), f"{shown}{unit}", note)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from webapp.annotation.models import Adjudication, QueueItem, RatingEvent, Response
-from webapp.annotation.services.effects import Reason, settle
+from webapp.annotation.services.effects import Reason, hold_rule, settle
 from webapp.annotation.services.taking_back import withdraw
 from webapp.episodes.models import Reflection
 
@@ -37,7 +37,8 @@ def decide(
     cause: RatingEvent.Cause = RatingEvent.Cause.ADJUDICATION,
 ) -> Adjudication:
     """Add a decision over the one before; None for the value withdraws it."""
-    Reflection.objects.select_for_update().only("pk").get(pk=reflection_id)
+    hold_rule()
+    Reflection.objects.select_for_update(no_key=True).only("pk").get(pk=reflection_id)
     last = Adjudication.objects.filter(reflection=reflection_id, replaced_by=None).first()
     decision = Adjudication.objects.create(
         reflection_id=reflection_id,
@@ -68,7 +69,8 @@ def _revert_one(event: RatingEvent, person: User, why: str) -> bool:
         return withdraw(event.response, person, cause, why)
     if event.adjudication is None:
         return False
-    Reflection.objects.select_for_update().only("pk").get(pk=event.reflection_id)
+    hold_rule()
+    Reflection.objects.select_for_update(no_key=True).only("pk").get(pk=event.reflection_id)
     decisions = Adjudication.objects.current().select_related("replaces")
     decision = decisions.filter(pk=event.adjudication.pk).first()
     if decision is None:

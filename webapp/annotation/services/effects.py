@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 
 from retro_core.ratings import agreed_value, confidence_weight, effective_rating
 from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Response
 from webapp.episodes.models import Reflection
 
+RULE_LOCK = 7_310_001  # of this database, for the rule as a whole
 _COLUMNS = ("person", "value", "confidence")
 
 
@@ -30,15 +31,29 @@ def current_rule() -> RatingRule:
     return newest or RatingRule.objects.get_or_create(version=1)[0]
 
 
+def hold_rule(*, changes: bool = False) -> None:
+    """Keep the rule as it is until the transaction ends, or keep it to oneself to change it.
+
+    Taken before any reflection is locked: else an answer in flight would settle by the old rule
+    after the new one has settled all others, or each would wait for the other.
+    """
+    lock = "pg_advisory_xact_lock" if changes else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {lock}(%s)", [RULE_LOCK])
+
+
 @transaction.atomic
 def settle(reflection_ids: Iterable[int], reason: Reason) -> int:
     """Bring effective ratings up to date with every answer and decision; count the changes.
 
     The reflections are locked in one order, so that two people's events follow each other.
     """
+    hold_rule()
     rule = current_rule()
     wanted = sorted(set(reflection_ids))
-    rows = Reflection.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    # Without the key: the row of a new answer holds that of its reflection before it comes here.
+    locked = Reflection.objects.select_for_update(no_key=True)
+    rows = locked.filter(pk__in=wanted).order_by("pk")
     rows = rows.only("automatic_rating", "effective_rating", "human_rating")
     return sum(_settle_one(row, rule, reason) for row in rows)
 
@@ -92,7 +107,8 @@ def change_rule(
     weighs_confidence: bool = False,
 ) -> int:
     """Add a version of the rule and settle everything that people have touched."""
-    last = RatingRule.objects.select_for_update().get(pk=current_rule().pk)
+    hold_rule(changes=True)
+    last = current_rule()
     RatingRule.objects.create(
         version=last.version + 1,
         least_responses=least_responses,
