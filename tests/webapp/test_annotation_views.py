@@ -153,5 +153,20 @@ def test_the_pages_of_a_queue_take_few_queries(
 
     with django_assert_max_num_queries(28):
         ann.get(address(item))
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(46):
         ann.post(address(item, "submit/"), filled(item))
+
+
+def test_a_bulk_answer_does_not_tell_what_the_queue_hides() -> None:
+    hiding = queue_of(count=10, overlap=1, rating=0.25, shows_automatic=False)
+    client = signed_in(person("ann"))
+    path = f"/annotation/queues/{hiding.pk}/bulk/"
+    chosen = {"item": list(hiding.items.values_list("pk", flat=True)), "note": ""}
+
+    assert "+0.25" not in text(client.get(path))
+    refused = client.post(f"{path}answer/", chosen | {"kind": "accept"})
+    preview = client.post(f"{path}answer/", chosen | {"kind": "override", "value": "1"})
+
+    assert refused.status_code == 422
+    assert "+0.25" not in text(refused) + text(preview)
+    assert "Apply to 10 items" in text(preview)

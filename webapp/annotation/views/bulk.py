@@ -1,7 +1,9 @@
+from typing import cast
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -22,11 +24,16 @@ KINDS = [
 
 
 class BulkForm(forms.Form):
-    """One answer for the chosen items."""
+    """One answer for the chosen items; where the automatic rating is hidden none accepts it."""
 
     kind = forms.ChoiceField(choices=KINDS, label="Answer")
     value = forms.FloatField(required=False, min_value=-1000, max_value=1000)
     note = forms.CharField(required=False, max_length=500, help_text="Kept with every answer.")
+
+    def __init__(self, queue: Queue, data: QueryDict | None = None) -> None:
+        kinds = KINDS if queue.shows_automatic else KINDS[1:]
+        super().__init__(data, initial={"kind": kinds[0][0]})
+        cast(forms.ChoiceField, self.fields["kind"]).choices = kinds
 
     def clean(self) -> dict[str, object]:
         values = self.cleaned_data
@@ -47,7 +54,7 @@ class BulkForm(forms.Form):
 def bulk_choose(request: HttpRequest, queue_id: int) -> HttpResponse:
     """Rows to choose from."""
     queue = workable_or_404(request, queue_id)
-    return _render(request, queue, BulkForm(initial={"kind": "accept"}))
+    return _render(request, queue, BulkForm(queue))
 
 
 @require_POST
@@ -55,7 +62,7 @@ def bulk_choose(request: HttpRequest, queue_id: int) -> HttpResponse:
 def bulk_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
     """What would be stored, before it is."""
     queue = workable_or_404(request, queue_id)
-    form, chosen = BulkForm(request.POST), _chosen(request)
+    form, chosen = BulkForm(queue, request.POST), _chosen(request)
     complaint = _complaint(chosen)
     if not form.is_valid() or complaint:
         return _render(request, queue, form, chosen, complaint, status=422)
@@ -110,7 +117,7 @@ def _render(
     preview: list[tuple[str, str, str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    rating = request.GET.get("rating", "")
+    rating = request.GET.get("rating", "") if queue.shows_automatic else ""
     items = bulk.offered(queue, person_of(request).pk, rating)
     picked = set(chosen or [])
     context = {
@@ -118,9 +125,9 @@ def _render(
         "queue": queue,
         "form": form,
         "rating": rating,
-        "ratings": list(bulk.RATINGS),
+        "ratings": list(bulk.RATINGS) if queue.shows_automatic else [],
         "rows": [
-            (item, present.signed(item.reflection.automatic_rating), item.pk in picked)
+            (item, _automatic(queue, item.reflection.automatic_rating), item.pk in picked)
             for item in items
         ],
         "complaint": complaint,
@@ -138,11 +145,15 @@ def _preview(queue: Queue, chosen: list[int], answer: Answer) -> list[tuple[str,
     return [
         (
             f"{item.reflection.episode.task.key}, trial {item.reflection.episode.trial}",
-            present.signed(item.reflection.automatic_rating),
+            _automatic(queue, item.reflection.automatic_rating),
             _to_be(item.reflection.automatic_rating, answer),
         )
         for item in items.order_by("pk")
     ]
+
+
+def _automatic(queue: Queue, value: float | None) -> str:
+    return present.signed(value) if queue.shows_automatic else "hidden"
 
 
 def _to_be(automatic: float | None, answer: Answer) -> str:
