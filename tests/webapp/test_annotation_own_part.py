@@ -14,7 +14,9 @@ from tests.webapp.annotated import (
     signed_in,
 )
 from tests.webapp.pages import text
-from webapp.annotation.models import Queue, QueueItem
+from webapp import present
+from webapp.annotation.models import Queue, QueueItem, Response
+from webapp.annotation.rows import time_left
 from webapp.annotation.services import answers, deciding
 from webapp.annotation.services.statistics import agreement
 
@@ -95,3 +97,14 @@ def test_the_time_left_is_the_persons_own_median_for_each_item_that_waits(
         seen = text(signed_in(ann).get(address(item)))
 
     assert "<b>3</b> done by you, <b>2</b> waiting, about 60 s at your pace" in seen
+
+
+def test_the_work_left_is_told_by_the_clock_of_the_page_not_by_when_answers_came() -> None:
+    queue = queue_of(count=6, overlap=1)
+    for item in queue.items.all()[:3]:
+        ann = person("ann")
+        answers.submit(item.pk, ann, override(1.0), key_for(item, ann), seconds=40.0)
+
+    assert time_left(queue, 3) == present.duration(120)
+    Response.objects.update(seconds=None)
+    assert time_left(queue, 3) != present.duration(120)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from webapp import present
@@ -13,6 +13,7 @@ from webapp.annotation.models import Queue, RatingEvent, Response
 from webapp.annotation.services.claims import progress
 
 PACE_WINDOW = timedelta(days=7)
+PACE_ANSWERS = 2000
 IDLE_GAP = timedelta(minutes=10)
 
 
@@ -69,20 +70,22 @@ def _queue_row(queue: Queue, done: int, items: int) -> QueueRow:
 def time_left(queue: Queue, missing: int) -> str:
     """Hours of one person's work that are left, at the pace of the last week; empty if unknown."""
     since = timezone.now() - PACE_WINDOW
-    times = Response.objects.current().filter(item__queue=queue, created_at__gt=since)
-    recent = list(
-        times.filter(batch=None)
-        .order_by("person", "created_at")
-        .values_list("person", "created_at")[:2000]
-    )
-    gaps = [
+    answers = Response.objects.current().filter(item__queue=queue, created_at__gt=since, batch=None)
+    clocked = answers.exclude(seconds=None).order_by("-pk").values_list("seconds", flat=True)
+    took = [seconds for seconds in clocked[:PACE_ANSWERS] if seconds] or _gaps(answers)
+    if missing <= 0 or len(took) < 3:
+        return ""
+    return present.duration(sorted(took)[len(took) // 2] * missing)
+
+
+def _gaps(answers: "QuerySet[Response]") -> list[float]:
+    """Seconds between a person's answers that came without the clock of the page."""
+    rows = answers.order_by("person", "created_at").values_list("person", "created_at")
+    return [
         (after[1] - before[1]).total_seconds()
-        for before, after in pairwise(recent)
+        for before, after in pairwise(rows[:PACE_ANSWERS])
         if before[0] == after[0] and after[1] - before[1] < IDLE_GAP
     ]
-    if missing <= 0 or len(gaps) < 3:
-        return ""
-    return present.duration(sorted(gaps)[len(gaps) // 2] * missing)
 
 
 def event_rows(events: Iterable[RatingEvent], in_force: set[int]) -> list[EventRow]:

@@ -16,7 +16,7 @@ from webapp.keyset import whole_number
 
 ANNOTATE = "annotation.add_response"
 KINDS = [
-    ("accept", "Accept the automatic rating"),
+    ("accept", "Accept the rating"),
     ("override", "Override with a value"),
     ("unsure", "Unsure"),
     ("discard", "Discard"),
