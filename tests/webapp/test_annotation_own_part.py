@@ -15,7 +15,7 @@ from tests.webapp.annotated import (
 )
 from tests.webapp.pages import text
 from webapp import present
-from webapp.annotation.models import Queue, QueueItem, Response
+from webapp.annotation.models import Queue, QueueItem
 from webapp.annotation.rows import time_left
 from webapp.annotation.services import answers, deciding
 from webapp.annotation.services.statistics import agreement
@@ -106,5 +106,3 @@ def test_the_work_left_is_told_by_the_clock_of_the_page_not_by_when_answers_came
         answers.submit(item.pk, ann, override(1.0), key_for(item, ann), seconds=40.0)
 
     assert time_left(queue, 3) == present.duration(120)
-    Response.objects.update(seconds=None)
-    assert time_left(queue, 3) != present.duration(120)
