@@ -1,48 +1,85 @@
 """What the table says of the reward model on tasks that nothing learned from."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.webapp.played import played_experiment
+from tests.webapp.training_world import made_adapter
+from webapp.adapters.models import Adapter
+from webapp.annotation.models import Measurement, ModelScore
 from webapp.episodes.models import Reflection
-from webapp.experiments.models import Experiment
-from webapp.learning.protocol import BEST_OF_N, PLAIN_BEST_OF_N, PROTOCOLS
-from webapp.learning.ranking import lines
+from webapp.learning import ranking
+from webapp.learning.protocol import PROTOCOLS
 from webapp.learning.running import Measured
+from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
+from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.runs import launch
+from webapp.training.services.snapshots import freeze
+from webapp.training.services.specs import preset_spec
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker")]
 
 
-def measured(ranked: Experiment, plain: Experiment) -> Measured:
-    arms = {BEST_OF_N: ranked, PLAIN_BEST_OF_N: plain}
-    return Measured(PROTOCOLS["small"], arms, {}, [])
+@pytest.fixture
+def scorer(tmp_path: Path) -> Adapter:
+    return made_adapter(tmp_path / "a", "scorer", kind="reward_model")
 
 
-def give(experiment: Experiment, rating: float, scores: list[float]) -> None:
-    """The same rating and candidate scores for all reflections of an experiment."""
-    candidates = [
-        {"text": "Go.", "seed": place, "score": score} for place, score in enumerate(scores)
-    ]
-    Reflection.objects.filter(experiment=experiment).update(
-        automatic_rating=rating, candidates=candidates
+@pytest.fixture
+def measured(scorer: Adapter) -> Measured:
+    """Two arms with good reflections in one and bad ones in the other."""
+    plain, tuned = played_experiment("plain"), played_experiment("tuned")
+    Reflection.objects.update(prompt="What went wrong?")
+    for experiment, rating in ((plain, 0.0), (tuned, 1.0)):
+        mine = Reflection.objects.filter(experiment=experiment)
+        mine.update(automatic_rating=rating, effective_rating=rating)
+    rated = freeze(BufferQuery(), name="rated")
+    spec = preset_spec("reward_model", "cpu-small")
+    run = launch(name="scorer", snapshot=rated, spec=spec, preset="cpu-small")
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=scorer)
+    arms = {"reflexion": plain, "retroformer sft": tuned}
+    return Measured(PROTOCOLS["small"], arms, {"reward_model": run}, [])
+
+
+def read_at_once(scorer: Adapter) -> None:
+    """In the worker's place: the score is the rating of what is held out."""
+    written = Snapshot.objects.get(name="learn small: reflections on unseen tasks")
+    held = written.items.filter(split=SnapshotItem.Split.VALIDATION)
+    ModelScore.objects.bulk_create(
+        ModelScore(adapter=scorer, reflection_id=item.reflection_id, score=item.rating)
+        for item in held
     )
 
 
-def test_chosen_reflections_are_ranked_by_their_best_score() -> None:
-    ranked, plain = played_experiment("ranked"), played_experiment("plain")
-    give(ranked, 1.0, [0.1, 0.9])
-    give(plain, 0.0, [0.2, 0.3])
+def test_scores_are_told_over_all_arms_and_within_each(
+    measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(_: float) -> None:
+        read_at_once(scorer)
+        Measurement.objects.update(status=Measurement.Status.DONE)
 
-    told = list(lines(measured(ranked, plain)))
+    monkeypatch.setattr(ranking.time, "sleep", work)
 
-    # Both good reflections were chosen at 0.9 and both bad ones at 0.3: every pair is in order.
+    ranking.read(measured)
+
+    told = list(ranking.lines(measured))
+    whole = next(line for line in told if line.startswith("| all |"))
+    assert "| 1.00 [" in whole
     # All were written after trial 1, so that the trial number tells nothing.
-    assert told[-1].startswith("| 4 chosen reflections of 2 tasks, 2 accepted | 1.00 [")
-    assert "| 0.50 [" in told[-1]
+    assert "| 0.50 [" in whole
+    within = [line for line in told if line.startswith(("| plain |", "| tuned |"))]
+    assert len(within) == 2
+    assert all("one class only" in line for line in within)
 
 
-def test_without_a_ranked_reflection_nothing_is_claimed() -> None:
-    ranked, plain = played_experiment("ranked"), played_experiment("plain")
+def test_a_measurement_that_failed_says_why(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(_: float) -> None:
+        Measurement.objects.update(status=Measurement.Status.FAILED, reason="No memory.")
 
-    assert list(lines(measured(ranked, plain))) == [
-        "No ranked reflection was rated on the unseen tasks."
-    ]
+    monkeypatch.setattr(ranking.time, "sleep", work)
+
+    with pytest.raises(ranking.InvalidInput, match="No memory"):
+        ranking.read(measured)

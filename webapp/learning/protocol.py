@@ -24,7 +24,8 @@ class Protocol:
     tuned on, or it would fail too rarely, and that are not among those of `unseen_split`.
     `noise` is the share of retries that are made lucky, or made to ignore good advice, for the
     simulated annotator, who looks at the shares `corrected` of all ratings; reward models of
-    the shares `corrected_arms` are trained and played with.
+    the shares `corrected_arms` are trained and played with. `more_controls` adds two arms: the
+    plain reflector with a worked example, and the best of N of the plain reflector.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Protocol:
     noise: float = 0.3
     corrected: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     corrected_arms: tuple[float, ...] = (0.0, 1.0)
+    more_controls: bool = False
 
     def title(self, part: str) -> str:
         """The name of an experiment, snapshot or run of this protocol."""
@@ -81,6 +83,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         policy_updates=40,
         policy_batch=8,
         best_of_n=4,
+        more_controls=True,
     ),
     "tiny": replace(
         _SMALL,

@@ -61,7 +61,8 @@ def _control_arms(protocol: Protocol, unseen: TaskSet, say: Say) -> dict[str, Ex
     configs = parts.control_arms(protocol)
     first = {"react": play(protocol.title("react"), unseen, configs.pop("react"))}
     wait(first.values(), say)
-    configs[WITH_EXAMPLE] = parts.exampled_arm(protocol)
+    if protocol.more_controls:
+        configs[WITH_EXAMPLE] = parts.exampled_arm(protocol)
     return first | {
         name: play(protocol.title(name), unseen, config) for name, config in configs.items()
     }
@@ -84,7 +85,10 @@ def _trained_arms(
     if "reward_model" not in runs:
         return arms
     ranked = parts.trained_arm(protocol, reward_model=made(runs["reward_model"]).name)
-    for name, adapter in ((PLAIN_BEST_OF_N, ""), (BEST_OF_N, loaded(runs["sft"]).name)):
+    adapters = {BEST_OF_N: loaded(runs["sft"]).name}
+    if protocol.more_controls:
+        adapters[PLAIN_BEST_OF_N] = ""
+    for name, adapter in adapters.items():
         arms[name] = play(protocol.title(name), unseen, ranked, adapter=adapter)
     return arms
 

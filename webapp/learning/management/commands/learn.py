@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
-from webapp.learning import annotator, corrected, running, table, transfer
+from webapp.learning import annotator, corrected, ranking, running, table, transfer
 from webapp.learning.protocol import PROTOCOLS, Protocol
 from webapp.learning.reporting import write_report
 from webapp.system import starting
@@ -45,6 +45,8 @@ class Command(BaseCommand):
 
     def _arms(self, form: Protocol) -> Iterator[str]:
         measured = running.run(form, self.say)
+        self.say("The reward model reads what was written on the unseen tasks.")
+        ranking.read(measured)
         yield from table.lines(measured)
         report = write_report(measured)
         self.say(f"The same with curves, as report {report.pk}: {report.title}")
