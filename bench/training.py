@@ -44,15 +44,16 @@ class StepMonitor(Monitor):
             self.marks.append((time.perf_counter(), time.process_time()))
 
 
-def failures(count: int) -> list[RatedReflection]:
+def failures(count: int, *, visits: int = 30) -> list[RatedReflection]:
     """Failures as long as the preset's limit, half of them with a good plan."""
     rows = []
     for number in range(count):
         thing, place = THINGS[number % 7], PLACES[number % 5]
-        visits = "".join(f"> go to {PLACES[(number + n) % 7]}\nNothing here.\n" for n in range(30))
+        walk = [PLACES[(number + n) % 7] for n in range(visits)]
+        visited = "".join(f"> go to {spot}\nNothing here.\n" for spot in walk)
         plan = f"Plan:\n1. go to {place}\n2. take {thing} from {place}\n3. use desklamp 1"
         text = plan if number % 2 == 0 else "I should try harder and look at more places next time."
-        prompt = f"{visits}The task was: examine the {thing}. It failed. What should be done?"
+        prompt = f"{visited}The task was: examine the {thing}. It failed. What should be done?"
         rows.append(RatedReflection(f"t{number}", "bench", 1, prompt, text, 1.0 - number % 2))
     return rows
 

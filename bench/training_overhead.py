@@ -1,6 +1,7 @@
 """Holds a whole step of this project's stages against the bare libraries, as a ratio of one run.
 
 `python -m bench.training_overhead --base FOLDER [--stages sft reward_model] [--tokens 128]`
+(bench/gpu.py calls it on a CUDA device, with clock seconds: work there costs no CPU.)
 The bare side is what the library's own documentation shows: a base model by its folder, a
 LoraConfig, a TRL trainer, the same tokens, the same settings. This side is the stage as a worker
 starts it, with monitor, stop requests, heartbeat and sealed checkpoints. Both learn by turns in
@@ -8,6 +9,7 @@ this process; what is compared is the CPU seconds of a step, so that a busy mach
 """
 
 import argparse
+import gc
 import json
 import tempfile
 import time
@@ -18,17 +20,28 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
-from trl import RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+from trl import (
+    GRPOConfig,
+    GRPOTrainer,
+    RewardConfig,
+    RewardTrainer,
+    SFTConfig,
+    SFTTrainer,
+)
 
-from bench.training import StepMonitor, failures
+from bench.training import StepMonitor, failures, numbered
 from retro_core.replay import preferences
-from retro_core.training.examples import encode_rows
+from retro_core.training.examples import encode_prompt, encode_rows
+from retro_core.training.grpo import filled_batch
 from retro_core.training.presets import PRESETS
+from retro_core.training.rewards import RewardRequest
 from retro_core.training.run import claimed, run_training
 from retro_core.training.scorer import encode_for_score
+from retro_core.training.selection import failures_to_answer
 from retro_core.training.snapshot import Snapshot, write_snapshot
 from retro_core.training.spec import TrainingSpec
 from retro_core.types import RatedReflection
@@ -37,15 +50,16 @@ ITEMS = 8
 
 
 class StepClock(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """CPU seconds of every step after the first."""
+    """CPU seconds of every step after the first; seconds on the clock for a GPU."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: TrainingSpec) -> None:
         self.marks: list[float] = []
+        self._now = time.process_time if spec.device == "cpu" else time.perf_counter
 
     def on_log(self, *_: Any, logs: Mapping[str, Any], **__: Any) -> None:
         """Take the time where this project's monitor takes it."""
         if "loss" in logs:  # else it is the summary at the end
-            self.marks.append(time.process_time())
+            self.marks.append(self._now())
 
 
 def pairs_of_rows(rows: Sequence[RatedReflection]) -> list[RatedReflection]:
@@ -59,12 +73,13 @@ def pairs_of_rows(rows: Sequence[RatedReflection]) -> list[RatedReflection]:
 
 
 def own_step(spec: TrainingSpec, out: Path) -> list[float]:
-    """CPU seconds of the steps of a whole stage of this project."""
+    """Seconds of the steps of a whole stage of this project."""
     monitor = StepMonitor(out)
+    reward = numbered if spec.stage == "grpo" else None
     with claimed(out, spec):
-        outcome = run_training(spec, out, monitor)
+        outcome = run_training(spec, out, monitor, reward=reward)
     assert outcome.status == "done", outcome.reason
-    return gaps([cpu for _, cpu in monitor.marks[1:]])
+    return gaps([cpu if spec.device == "cpu" else wall for wall, cpu in monitor.marks[1:]])
 
 
 def bare_sft(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> list[float]:
@@ -72,7 +87,7 @@ def bare_sft(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> 
     tokenizer = AutoTokenizer.from_pretrained(spec.base_model.folder)
     accepted = [row for row in rows if row.rating > spec.dataset.accept_above]
     examples = [dict(example) for example in encode_rows(accepted, tokenizer, spec.tokens)]
-    clock = StepClock()
+    clock = StepClock(spec)
     trainer = SFTTrainer(
         model=spec.base_model.folder,
         args=SFTConfig(**arguments(spec, out), completion_only_loss=True),
@@ -95,7 +110,7 @@ def bare_reward(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) 
         }
         for pair in preferences(rows)
     ]
-    clock = StepClock()
+    clock = StepClock(spec)
     trainer = RewardTrainer(
         model=spec.base_model.folder,
         args=RewardConfig(**arguments(spec, out)),
@@ -107,8 +122,40 @@ def bare_reward(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) 
     return trained(trainer, clock)
 
 
+def bare_grpo(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> list[float]:
+    """The same steps by TRL's GRPOTrainer."""
+    tokenizer = AutoTokenizer.from_pretrained(spec.base_model.folder)
+    asked = filled_batch(failures_to_answer(rows), spec)
+    prompts = [tokenizer.decode(encode_prompt(tokenizer, r.prompt, spec.tokens)) for r in asked]
+    settings = arguments(spec, out)
+    config = GRPOConfig(
+        **{name: value for name, value in settings.items() if name != "max_length"},
+        num_generations=spec.grpo.group_size,
+        steps_per_generation=settings["gradient_accumulation_steps"],
+        max_completion_length=spec.tokens.completion,
+        beta=spec.grpo.beta,
+        epsilon=spec.grpo.clip,
+        temperature=spec.grpo.temperature,
+    )
+    clock = StepClock(spec)
+    trainer = GRPOTrainer(
+        model=spec.base_model.folder,
+        reward_funcs=_numbered_texts,
+        args=config,
+        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(**lora(spec), task_type="CAUSAL_LM"),
+        callbacks=[clock],
+    )
+    return trained(trainer, clock)
+
+
+def _numbered_texts(completions: Sequence[str], **_: Any) -> list[float]:
+    return numbered([RewardRequest("", "", 1, "", text) for text in completions])
+
+
 def trained(trainer: Any, clock: StepClock) -> list[float]:
-    """Train in silence; the CPU seconds of the steps."""
+    """Train in silence; the seconds of the steps."""
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     return gaps(clock.marks)
@@ -120,14 +167,14 @@ def arguments(spec: TrainingSpec, out: Path) -> dict[str, Any]:
     return {
         "output_dir": str(out),
         "seed": spec.seed,
-        "use_cpu": True,
+        "use_cpu": spec.device == "cpu",
         "bf16": spec.precision == "bfloat16",
         "model_init_kwargs": {"dtype": spec.precision},
         "learning_rate": rates.learning_rate,
         "max_steps": rates.max_steps,
         "per_device_train_batch_size": rates.micro_batch_size,
         "gradient_accumulation_steps": rates.batch_size // rates.micro_batch_size,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": spec.gradient_checkpointing,
         "max_length": None,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -149,10 +196,11 @@ def gaps(marks: Sequence[float]) -> list[float]:
 BARE: Mapping[str, Callable[[TrainingSpec, Sequence[RatedReflection], Path], list[float]]] = {
     "sft": bare_sft,
     "reward_model": bare_reward,
+    "grpo": bare_grpo,
 }
 
 
-def compared(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> dict[str, float]:
+def compared(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> dict[str, Any]:
     """The median step of both sides over two turns, and their ratio."""
     own: list[float] = []
     bare: list[float] = []
@@ -163,19 +211,28 @@ def compared(spec: TrainingSpec, rows: Sequence[RatedReflection], out: Path) -> 
         ]
         for side in sides if turn == 0 else reversed(sides):
             side()
+            _emptied()
     ratio = median(own) / median(bare)
     return {
-        "bare": round(median(bare), 2),
-        "own": round(median(own), 2),
+        "bare": round(median(bare), 3),
+        "own": round(median(own), 3),
         "ratio": round(ratio, 3),
+        "bare_steps": [round(seconds, 3) for seconds in bare],
+        "own_steps": [round(seconds, 3) for seconds in own],
     }
+
+
+def _emptied() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def main() -> None:
     """Print one JSON line for each stage that the library has too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True)
-    parser.add_argument("--stages", nargs="*", default=list(BARE), choices=list(BARE))
+    parser.add_argument("--stages", nargs="*", default=["sft", "reward_model"], choices=list(BARE))
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument(
         "--tokens", type=int, default=128, help="short prompts: what the project adds weighs more"

@@ -40,7 +40,8 @@ class DryRun:
     cut_reflections: int
     tokens_per_update: int  # of prompts and reflections, padding not counted
     weight_bytes: int  # of the frozen base model in the chosen precision
-    memory_bytes: int  # at the peak, estimated
+    memory_bytes: int  # of the process at its peak where it trains on a CPU, estimated
+    gpu_bytes: int  # of the device's memory where it trains on a GPU, estimated
     problem: str = ""
 
 
@@ -75,6 +76,7 @@ def dry_run(spec: TrainingSpec) -> DryRun:
         tokens_per_update=round(tokens * spec.optimisation.batch_size),
         weight_bytes=round(shape.parameters * WEIGHT_BYTES[spec.precision]),
         memory_bytes=round(peak_bytes(spec, shape, tokens)),
+        gpu_bytes=round(peak_bytes(spec, shape, tokens, on_gpu=True)),
         problem=problem,
     )
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from retro_core.training.spec import Precision, TrainingSpec
 
-# Measured on the embedded model, see docs/training_speed.md: the libraries alone, and the bytes
-# of one value that a layer keeps for the backward pass, in values as wide as the hidden state.
+# Measured, see docs/training_speed.md: the libraries alone, and the values as wide as the hidden
+# state that a layer keeps of a token for the backward pass. With checkpointing a layer keeps its
+# input, and one layer at a time all of them.
 PROCESS_BYTES = 0.5e9
-KEPT_VALUES = 41.0
-KEPT_SHARE_CHECKPOINTED = 0.15
+KEPT_VALUES = 53.0
 # Of one frozen weight; four bits carry their scales with them.
 WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "4bit": 0.6}
-SCORER_WEIGHT_BYTES = 4.0  # a reward model scores in float32
+SCORER_WEIGHT_BYTES = 4.0  # on a CPU a reward model scores in float32
 
 
 @dataclass(frozen=True)
@@ -25,43 +25,64 @@ class ModelShape:
     layers: int
     hidden: int
     vocabulary: int
+    cached: int  # values of one token's keys and values in one layer
 
 
 def model_shape(folder: Path, parameters: int) -> ModelShape:
     """Read the shape of a base model from its configuration."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    heads = config["num_attention_heads"]
+    head_size = config.get("head_dim") or config["hidden_size"] // heads
     return ModelShape(
         parameters=parameters,
         stored_bytes=sum(path.stat().st_size for path in folder.glob("*.safetensors")),
         layers=config["num_hidden_layers"],
         hidden=config["hidden_size"],
         vocabulary=config["vocab_size"],
+        cached=2 * head_size * (config.get("num_key_value_heads") or heads),
     )
 
 
-def peak_bytes(spec: TrainingSpec, shape: ModelShape, tokens_per_item: float) -> float:
-    """The peak of a trainer process; on a GPU most of it lies there.
+def peak_bytes(
+    spec: TrainingSpec, shape: ModelShape, tokens_per_item: float, *, on_gpu: bool = False
+) -> float:
+    """The peak of a trainer process, or of its part of a GPU, where no file is mapped.
 
     `tokens_per_item` counts prompt and reflection; a pair of reflections is one item.
     """
-    held = shape.stored_bytes + shape.parameters * WEIGHT_BYTES[spec.precision]
-    policy = spec.stage in {"ppo", "grpo"}
-    if policy and spec.reward.kind == "reward_model":
-        held += shape.parameters * SCORER_WEIGHT_BYTES
+    weight = WEIGHT_BYTES[spec.precision]
+    held = shape.parameters * weight + (0 if on_gpu else shape.stored_bytes)
+    if _writes(spec) and spec.reward.kind == "reward_model":
+        held += shape.parameters * (weight if on_gpu else SCORER_WEIGHT_BYTES)
     items = min(spec.optimisation.micro_batch_size, spec.optimisation.batch_size)
-    return PROCESS_BYTES + held + items * _item_bytes(spec, shape, tokens_per_item)
+    learning = items * _item_bytes(spec, shape, tokens_per_item)
+    return PROCESS_BYTES + held + max(learning, _writing_bytes(spec, shape, tokens_per_item))
+
+
+def _writes(spec: TrainingSpec) -> bool:
+    return spec.stage in {"ppo", "grpo"}
 
 
 def _item_bytes(spec: TrainingSpec, shape: ModelShape, tokens: float) -> float:
     """Of one item on its way through the model and back."""
     width = value_bytes(spec.precision)
-    kept = KEPT_VALUES * width * shape.layers * shape.hidden * tokens
+    values = KEPT_VALUES * shape.layers
     if spec.gradient_checkpointing:
-        kept *= KEPT_SHARE_CHECKPOINTED
-    # Logits, then in float32 for the loss, then their gradient; a reward model has none, and
-    # policies are evaluated on the reflection alone.
-    spoken = {"sft": tokens, "reward_model": 0.0}.get(spec.stage, spec.tokens.completion)
+        values = KEPT_VALUES + shape.layers
+    # Logits, then in float32 for the loss, then their gradient, on the reflection alone (the
+    # libraries make those of supervised tuning in small parts); a reward model has none.
+    spoken = 0 if spec.stage == "reward_model" else spec.tokens.completion
+    kept = values * width * shape.hidden * tokens
     return kept + spoken * shape.vocabulary * (8.0 + 2.0 * width)
+
+
+def _writing_bytes(spec: TrainingSpec, shape: ModelShape, tokens: float) -> float:
+    """Of the keys and values of all reflections that are written at a time."""
+    if not _writes(spec):
+        return 0.0
+    rates = spec.optimisation
+    together = rates.batch_size if spec.stage == "grpo" else spec.ppo.minibatch_size
+    return together * tokens * shape.layers * shape.cached * value_bytes(spec.precision)
 
 
 def value_bytes(precision: Precision) -> float:

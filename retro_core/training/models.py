@@ -1,6 +1,8 @@
 """Loads the base model and puts the adapter to train on it."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,23 @@ def weights_digest(folder: Path) -> str:
     if not files:
         raise InvalidInput(f"The base model folder {folder} holds no safetensors files.")
     digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    # A large model is many files, and reading it takes longer than loading it.
+    with ThreadPoolExecutor() as readers:
+        for part in readers.map(_file_digest, files):
+            digest.update(part)
     return digest.hexdigest()
+
+
+def _file_digest(path: Path) -> bytes:
+    told = path.stat()
+    return _digest_once(path, told.st_size, told.st_mtime_ns)
+
+
+@cache
+def _digest_once(path: Path, size: int, changed: int) -> bytes:
+    """The digest of a file as it was then: PPO asks for the base model's twice."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def check_base_model(base: BaseModelSpec) -> str:
@@ -85,8 +100,7 @@ def load_reward_model(spec: TrainingSpec, digest: str) -> Model:
     From a parent policy the LoRA weights are taken over; the score starts fresh.
     """
     set_seed(spec.seed)
-    base = _load(AutoModelForSequenceClassification, spec, num_labels=1)
-    base.config.pad_token_id = load_tokenizer(Path(spec.base_model.folder)).pad_token_id
+    base = load_scoring_base(spec)
     if not spec.parent_adapter:
         return get_peft_model(base, lora_config(spec.lora, "SEQ_CLS"))
     parent = Path(spec.parent_adapter)
@@ -94,6 +108,15 @@ def load_reward_model(spec: TrainingSpec, digest: str) -> Model:
     model = get_peft_model(base, parent_config(parent, "SEQ_CLS", [SCORE]))
     parent_weights(model, parent)
     return model
+
+
+def load_scoring_base(spec: TrainingSpec) -> Model:
+    """The base model with one output number."""
+    base = _load(AutoModelForSequenceClassification, spec, num_labels=1)
+    base.config.pad_token_id = load_tokenizer(Path(spec.base_model.folder)).pad_token_id
+    # The head is learned: small updates would be lost in the rounding of narrow weights.
+    base.score.float()
+    return base
 
 
 def lora_config(lora: LoraSpec, task: str) -> LoraConfig:
@@ -121,10 +144,10 @@ def _load(kind: Any, spec: TrainingSpec, **settings: Any) -> Model:
     device = device_of(spec)
     if spec.precision == "4bit":
         settings["quantization_config"] = _four_bit(device)
-        settings["device_map"] = {"": device}
+    if device.type == "cuda":
+        settings["device_map"] = {"": device}  # no second copy in the host's memory
     dtype = torch.float32 if spec.precision == "float32" else torch.bfloat16
-    model = kind.from_pretrained(spec.base_model.folder, dtype=dtype, **settings)
-    return model if spec.precision == "4bit" else model.to(device)
+    return kind.from_pretrained(spec.base_model.folder, dtype=dtype, **settings)
 
 
 def _four_bit(device: torch.device) -> BitsAndBytesConfig:

@@ -24,10 +24,17 @@ def load_reward(spec: TrainingSpec) -> RewardFunction:
     if spec.reward.kind == "retries":
         return RetryClient(Path(spec.reward.address_file))
     # The scorer loads a second model: only where it is needed.
+    from retro_core.training.models import device_of
     from retro_core.training.scorer import load_scorer
 
-    folder, base = Path(spec.reward.folder), Path(spec.base_model.folder)
-    scorer = load_scorer(folder, base, device=spec.device, normalise=spec.reward.normalise)
+    scorer = load_scorer(
+        Path(spec.reward.folder),
+        Path(spec.base_model.folder),
+        device=spec.device,
+        # A GPU that holds the policy in few bits has no room for its judge in many.
+        precision=spec.precision if device_of(spec).type == "cuda" else "float32",
+        normalise=spec.reward.normalise,
+    )
     return lambda requests: scorer.score([(request.prompt, request.text) for request in requests])
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForSequenceClassification
 
 from retro_core.errors import InvalidInput
 from retro_core.training.adapters import check_parent, read_card
@@ -17,8 +16,14 @@ from retro_core.training.examples import (
     pad,
     pad_mask,
 )
-from retro_core.training.models import device_of, load_tokenizer, weights_digest
-from retro_core.training.spec import Device, TokenSpec, TrainingSpec
+from retro_core.training.models import load_scoring_base, load_tokenizer, weights_digest
+from retro_core.training.spec import (
+    BaseModelSpec,
+    Device,
+    Precision,
+    TokenSpec,
+    TrainingSpec,
+)
 from retro_core.types import RatedReflection
 
 Model = Any  # transformers is untyped here
@@ -48,7 +53,12 @@ class RewardScorer:
 
 
 def load_scorer(
-    folder: Path, base_model: Path, *, device: Device = "auto", normalise: bool = False
+    folder: Path,
+    base_model: Path,
+    *,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    normalise: bool = False,
 ) -> RewardScorer:
     """Load a reward model; `normalise` brings scores to mean 0, deviation 1 of its training."""
     card = read_card(folder)
@@ -56,11 +66,9 @@ def load_scorer(
         raise InvalidInput(f"The adapter {folder} is not a reward model of this project.")
     check_parent(folder, weights_digest(base_model), "reward_model")
     tokenizer = load_tokenizer(base_model)
-    base = AutoModelForSequenceClassification.from_pretrained(
-        base_model, num_labels=1, dtype=torch.float32
-    )
-    base.config.pad_token_id = tokenizer.pad_token_id
-    model = PeftModel.from_pretrained(base, folder).to(device_of(TrainingSpec(device=device)))
+    held = BaseModelSpec(folder=str(base_model))
+    spec = TrainingSpec(device=device, precision=precision, base_model=held)
+    model = PeftModel.from_pretrained(load_scoring_base(spec), folder)
     model.eval()
     figures = card["figures"]
     mean = figures["score_mean"] if normalise else 0.0
@@ -87,7 +95,8 @@ def score_pairs(
     model: Model, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], tokens: TokenSpec
 ) -> list[float]:
     """The raw scores of (prompt, reflection) pairs, computed in batches of like length."""
-    device = next(model.parameters()).device
+    frozen = next(model.parameters())
+    device, narrow = frozen.device, frozen.dtype == torch.bfloat16
     training = model.training
     model.eval()
     texts = [encode_for_score(tokenizer, prompt, text, tokens) for prompt, text in pairs]
@@ -97,7 +106,7 @@ def score_pairs(
         places = order[start : start + BATCH]
         batch = [texts[place] for place in places]
         ids = pad(batch, tokenizer.pad_token_id).to(device)
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=narrow):
             logits = model(input_ids=ids, attention_mask=pad_mask(batch).to(device)).logits
         for place, score in zip(places, logits[:, 0].float().tolist(), strict=True):
             scores[place] = score

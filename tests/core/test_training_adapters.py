@@ -131,6 +131,42 @@ def test_the_scorer_gives_the_scores_of_the_trained_reward_model(world):
     assert raw[0] != pytest.approx(raw[1], abs=1e-3)
 
 
+def test_what_a_reward_model_learns_is_never_narrow(world):
+    spec = tiny_spec(world, "reward_model", precision="bfloat16")
+
+    model = load_reward_model(spec, weights_digest(world / "base"))
+
+    learned = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    assert any(".score." in name for name in learned)
+    assert {weight.dtype for weight in learned.values()} == {torch.float32}
+
+
+def test_a_judge_in_half_precision_scores_nearly_the_same(world):
+    spec = tiny_spec(world, "reward_model")
+    digest = weights_digest(world / "base")
+    figures = {"tokens": spec.tokens.to_json(), "score_mean": 0.0, "score_deviation": 1.0}
+    card = {"kind": "reward_model", "base_sha256": digest, "figures": figures}
+    model = stirred(load_reward_model(spec, digest))
+    export_adapter(model, world / "narrow", base_name="tiny-llama", card=card)
+
+    exact, narrow = (
+        load_scorer(world / "narrow", world / "base", device="cpu", precision=precision)
+        for precision in ("float32", "bfloat16")
+    )
+
+    pair = ("look open again", "good plan")
+    assert narrow(*pair) == pytest.approx(exact(*pair), rel=0.05, abs=0.02)
+    assert narrow(*pair) != exact(*pair)
+
+
+def test_the_digest_follows_a_file_that_was_replaced(world, tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"1")
+    before = weights_digest(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"22")
+
+    assert weights_digest(tmp_path) != before
+
+
 def test_scores_come_back_in_the_order_asked_though_texts_of_like_length_are_read_together(world):
     spec = tiny_spec(world, "reward_model")
     model = stirred(load_reward_model(spec, weights_digest(world / "base")))

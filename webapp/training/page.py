@@ -193,9 +193,13 @@ def preview_facts(preview: Preview) -> list[Fact]:
             note=f"{counts['sign_changed_by_people']} changed sign",
         ),
         Fact("Updates", present.count(run.updates), note=f"{run.tokens_per_update:,} tokens each"),
-        Fact("Memory", f"{run.memory_bytes / 1e9:.1f}", "GB", "about"),
+        Fact("Memory", f"{run.memory_bytes / 1e9:.1f}", "GB", _on_a_gpu(run.gpu_bytes)),
         Fact("Time", present.duration(preview.seconds), note=f"by {preview.paced_by}"),
     ]
+
+
+def _on_a_gpu(held: int) -> str:
+    return f"about; on a GPU {held / 1e9:.1f} GB"
 
 
 def _counted(number: int, noun: str) -> str:
