@@ -159,6 +159,7 @@ def test_a_snapshot_is_taken_from_the_form_and_exported(researcher: Client) -> N
     exported = researcher.get(f"{answer['Location']}items.jsonl")
     lines = [json.loads(line) for line in b"".join(exported).splitlines()]
     assert sorted(line["rating"] for line in lines) == [0.5, 0.75]
+    assert {line["source"] for line in lines} == {"model"}
 
 
 def test_a_query_that_finds_nothing_is_told(researcher: Client) -> None:

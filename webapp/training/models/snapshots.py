@@ -50,6 +50,11 @@ class SnapshotItem(models.Model):
     task_split = models.CharField(max_length=40)
     trial = models.PositiveSmallIntegerField()
     adapter = models.CharField(max_length=120, blank=True)
+    source = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="Who wrote it; empty in snapshots from before it was kept",
+    )
     prompt = models.TextField()
     text = models.TextField()
     rating = models.FloatField()

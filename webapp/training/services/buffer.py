@@ -88,6 +88,7 @@ def _item(row: Reflection, rating: float) -> SnapshotItem:
         task_split=task.split,
         trial=row.episode.trial,
         adapter=row.adapter,
+        source=row.source,
         prompt=row.prompt,
         text=row.text,
         rating=rating,

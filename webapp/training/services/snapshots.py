@@ -93,6 +93,8 @@ def export_lines(items: Iterable[SnapshotItem]) -> Iterator[bytes]:
             "automatic_rating": item.automatic_rating,
             "human_rating": item.human_rating,
         }
+        if item.source:  # else the file of an old snapshot would no longer have its digest
+            values["source"] = item.source
         yield json.dumps(values, sort_keys=True).encode() + b"\n"
 
 
