@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -22,7 +23,7 @@ END_SECONDS = 10.0
 
 
 class ScoringChild:
-    """Rates a reflection by asking its child; shared by the players, who take turns.
+    """Rates reflections by asking its child; shared by the players, who take turns.
 
     The child starts with the first question and ends with its standard input: at `close`, or with
     the death of this process, however sudden.
@@ -33,13 +34,13 @@ class ScoringChild:
         self._child: subprocess.Popen[str] | None = None
         self._turn = threading.Lock()
 
-    def __call__(self, prompt: str, text: str) -> float:
-        """The score of one reflection. Raises EndpointUnavailable with the child's last words."""
+    def __call__(self, prompt: str, texts: Sequence[str]) -> list[float]:
+        """The score of each reflection. Raises EndpointUnavailable with the child's last words."""
         with self._turn:
-            answer = self._ask(json.dumps({"prompt": prompt, "text": text}))
+            answer = self._ask(json.dumps({"prompt": prompt, "texts": list(texts)}))
         if "error" in answer:
             raise EndpointUnavailable(f"The reward model cannot score: {answer['error']}")
-        return float(answer["score"])
+        return [float(score) for score in answer["scores"]]
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -56,7 +57,7 @@ class ScoringChild:
             child.kill()
             child.wait()
 
-    def _ask(self, question: str) -> "dict[str, float | str]":
+    def _ask(self, question: str) -> dict[str, Any]:
         child = self._child = self._child or self._start()
         assert child.stdin is not None
         assert child.stdout is not None

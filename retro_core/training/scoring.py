@@ -7,7 +7,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -16,12 +16,14 @@ from retro_core.training.scorer import load_scorer
 
 
 def answer_all(
-    questions: Iterable[str], answers: TextIO, score: Callable[[str, str], float]
+    questions: Iterable[str],
+    answers: TextIO,
+    score: Callable[[Sequence[tuple[str, str]]], list[float]],
 ) -> None:
-    """Answer each question {prompt, text} with its {score}, until there are no more."""
+    """Answer each question {prompt, texts} with its {scores}, until there are no more."""
     for line in questions:
         asked = json.loads(line)
-        reply = {"score": score(asked["prompt"], asked["text"])}
+        reply = {"scores": score([(asked["prompt"], text) for text in asked["texts"]])}
         answers.write(json.dumps(reply) + "\n")
         answers.flush()
 
@@ -41,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     answers = own_standard_output()
     try:
-        score = load_scorer(options.reward_model, options.base_model)
+        scorer = load_scorer(options.reward_model, options.base_model)
     except (InvalidInput, OSError) as error:
         answers.write(json.dumps({"error": str(error)}) + "\n")
         return 1
-    answer_all(sys.stdin, answers, score)
+    answer_all(sys.stdin, answers, scorer.score)
     return 0
 
 

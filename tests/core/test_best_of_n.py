@@ -1,5 +1,8 @@
 """The best of several reflections."""
 
+from collections.abc import Sequence
+from threading import Barrier
+
 from retro_core.reflectors.best_of_n import BestOfN
 from retro_core.reflectors.scripted import ScriptedReflector
 from retro_core.seeds import derived_seed
@@ -8,12 +11,20 @@ SEEDS = [7, derived_seed(7, 2), derived_seed(7, 3)]
 TEXTS = dict(zip(SEEDS, ["short", "the longest", "longer"], strict=True))
 
 
+def by_length(prompt: str, texts: Sequence[str]) -> list[float]:
+    return [float(len(text)) for text in texts]
+
+
+def all_equal(prompt: str, texts: Sequence[str]) -> list[float]:
+    return [0.0] * len(texts)
+
+
 def reflector() -> ScriptedReflector:
     return ScriptedReflector(lambda prompt, seed: TEXTS[seed], adapter="run-1")
 
 
 def test_the_highest_score_wins_and_all_candidates_are_paid_for():
-    best = BestOfN(reflector(), lambda prompt, text: float(len(text)), 3)
+    best = BestOfN(reflector(), by_length, 3)
 
     completion = best.reflect("what went wrong", seed=7)
 
@@ -23,12 +34,12 @@ def test_the_highest_score_wins_and_all_candidates_are_paid_for():
 
 
 def test_equal_scores_and_a_single_candidate_give_what_is_written_without_ranking():
-    assert BestOfN(reflector(), lambda prompt, text: 0.0, 3).reflect("x", seed=7).text == "short"
-    assert BestOfN(reflector(), lambda prompt, text: 0.0, 1).reflect("x", seed=7).text == "short"
+    assert BestOfN(reflector(), all_equal, 3).reflect("x", seed=7).text == "short"
+    assert BestOfN(reflector(), all_equal, 1).reflect("x", seed=7).text == "short"
 
 
 def test_the_candidates_come_with_their_seeds_and_scores():
-    best = BestOfN(reflector(), lambda prompt, text: float(len(text)), 3)
+    best = BestOfN(reflector(), by_length, 3)
 
     candidates = best.reflect("what went wrong", seed=7).candidates
 
@@ -38,3 +49,15 @@ def test_the_candidates_come_with_their_seeds_and_scores():
         ("the longest", 11.0),
         ("longer", 6.0),
     ]
+
+
+def test_candidates_are_asked_for_side_by_side():
+    together = Barrier(3, timeout=20)
+
+    def wait_for_all(prompt: str, seed: int) -> str:
+        together.wait()
+        return TEXTS[seed]
+
+    best = BestOfN(ScriptedReflector(wait_for_all, adapter="run-1"), by_length, 3)
+
+    assert best.reflect("what went wrong", seed=7).text == "the longest"

@@ -199,7 +199,7 @@ def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):
     model = stirred(load_reward_model(spec, digest))
     export_adapter(model, world / "asked", base_name="tiny-llama", card=card)
     places = ["--reward-model", str(world / "asked"), "--base-model", str(world / "base")]
-    question = json.dumps({"prompt": "look open again", "text": "good plan"})
+    question = json.dumps({"prompt": "look open again", "texts": ["good plan", "again"]})
 
     answers = subprocess.run(
         [sys.executable, "-m", "retro_core.training.scoring", *places],
@@ -209,22 +209,6 @@ def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):
         check=True,
     ).stdout.splitlines()
 
-    expected = load_scorer(world / "asked", world / "base", device="cpu")(
-        "look open again", "good plan"
-    )
-    assert [json.loads(line)["score"] for line in answers] == pytest.approx([expected] * 2)
-
-
-def test_another_process_is_told_why_a_folder_is_no_reward_model(world):
-    _, _ = exported(world, "no-judge", rank=2)
-    places = ["--reward-model", str(world / "no-judge"), "--base-model", str(world / "base")]
-
-    told = subprocess.run(
-        [sys.executable, "-m", "retro_core.training.scoring", *places],
-        input="{}\n",
-        capture_output=True,
-        text=True,
-    )
-
-    assert told.returncode == 1
-    assert "is not a reward model" in json.loads(told.stdout)["error"]
+    scorer = load_scorer(world / "asked", world / "base", device="cpu")
+    expected = scorer.score([("look open again", "good plan"), ("look open again", "again")])
+    assert [json.loads(line)["scores"] for line in answers] == [pytest.approx(expected)] * 2

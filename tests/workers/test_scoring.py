@@ -27,7 +27,7 @@ from workers.scoring import ScoringChild, reward_model
 BY_LENGTH = """
 import json, sys
 for line in sys.stdin:
-    sys.stdout.write(json.dumps({"score": len(json.loads(line)["text"])}) + "\\n")
+    sys.stdout.write(json.dumps({"scores": [len(t) for t in json.loads(line)["texts"]]}) + "\\n")
     sys.stdout.flush()
 """
 CONFIG = replace(
@@ -46,11 +46,11 @@ def child(tmp_path: Path, program: str) -> ScoringChild:
 def test_a_child_scores_one_question_after_the_other_and_ends_when_closed(tmp_path: Path) -> None:
     score = child(tmp_path, BY_LENGTH)
 
-    scores = [score("why?", "a plan"), score("why?", "no")]
+    scores = [score("why?", ["a plan", "plan"]), score("why?", ["no"])]
     process = score._child
     score.close()
 
-    assert scores == [6.0, 2.0]
+    assert scores == [[6.0, 4.0], [2.0]]
     assert process is not None
     assert process.poll() == 0
 
@@ -59,7 +59,7 @@ def test_a_child_that_cannot_load_its_model_pauses_with_its_words(tmp_path: Path
     score = child(tmp_path, 'print(\'{"error": "it is no reward model"}\')')
 
     with pytest.raises(EndpointUnavailable, match="cannot score: it is no reward model"):
-        score("why?", "a plan")
+        score("why?", ["a plan"])
 
     score.close()
 
@@ -68,7 +68,7 @@ def test_a_child_that_dies_is_told_with_the_end_of_its_log(tmp_path: Path) -> No
     score = child(tmp_path, "raise SystemExit('out of memory')")
 
     with pytest.raises(EndpointUnavailable, match="out of memory"):
-        score("why?", "a plan")
+        score("why?", ["a plan"])
 
 
 @pytest.mark.django_db
