@@ -14,8 +14,13 @@ function drawFigures() {
     if (!figure) return;
     const { data, layout } = coloured(figure);
     layout.font.family = getComputedStyle(document.body).fontFamily;
+    layout.yaxis.rangemode = isFlat(data) ? "tozero" : "normal"; // else 0.0002 is drawn as 0 ± 1
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
   });
+}
+
+function isFlat(data) {
+  return new Set(data.flatMap((trace) => trace.y)).size === 1;
 }
 
 // A point that is known already (a resumed run tells some steps again) takes the new value.
