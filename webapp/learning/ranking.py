@@ -22,10 +22,11 @@ READ_SHARE = 0.9  # the most that a snapshot holds out, and only what is held ou
 
 def read(measured: Measured) -> None:
     """Have the reward model read what those arms wrote on the unseen tasks, and wait for it."""
-    subject = {"adapter": made(measured.runs["reward_model"]), "snapshot": _written(measured)}
-    row = measuring.newest(Measurement.Kind.SCORES, **subject)
+    reads, scorer = Measurement.Kind.SCORES, made(measured.runs["reward_model"])
+    written = _written(measured)
+    row = measuring.newest(reads, adapter=scorer, snapshot=written)
     if row is None or row.status == Measurement.Status.FAILED:
-        row = measuring.ask(Measurement.Kind.SCORES, **subject)
+        row = measuring.ask(reads, adapter=scorer, snapshot=written)
     while row.status in {Measurement.Status.QUEUED, Measurement.Status.RUNNING}:
         time.sleep(LOOK_SECONDS)
         row.refresh_from_db()
