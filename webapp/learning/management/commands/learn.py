@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
-from webapp.learning import annotator, corrected, ranking, running, table, transfer
+from webapp.learning import annotator, corrected, ranking, replication, running, table, transfer
 from webapp.learning.protocol import PROTOCOLS, Protocol
 from webapp.learning.reporting import write_report
 from webapp.system import starting
@@ -24,15 +24,17 @@ class Command(BaseCommand):
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
         parser.add_argument(
             "--part",
-            choices=["arms", "annotator", "transfer"],
+            choices=["arms", "again", "annotator", "transfer"],
             default="arms",
-            help="all arms; noisy ratings that a script corrects; other chores than trained on",
+            help="all arms; the claim on fresh games; noisy ratings that a script corrects;"
+            " other chores than trained on",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Each line of progress with its time."""
         parts: dict[str, Callable[[Protocol], Iterator[str]]] = {
             "arms": self._arms,
+            "again": lambda form: replication.lines(replication.run(form, self.say)),
             "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
             "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
         }

@@ -1,0 +1,66 @@
+"""The claim again: the tuned reflector beside the plain one on games that no arm has seen."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from retro_core.errors import InvalidInput
+from retro_core.metrics import mcnemar, paired_difference
+from webapp.experiments.curves import curve_of, outcomes_of, solved_by
+from webapp.experiments.models import Experiment
+from webapp.learning import protocol as parts
+from webapp.learning.protocol import Protocol
+from webapp.learning.steps import WORLD, Say, loaded, play, wait
+from webapp.learning.table import ends
+from webapp.tasks.services import generated_set
+from webapp.training.models import TrainingRun
+
+PLAIN, TUNED = "reflexion", "retroformer sft"
+SEEDS_ON = 101  # from the games of the protocol to other ones
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """Both arms on the fresh games."""
+
+    protocol: Protocol
+    arms: Mapping[str, Experiment]
+
+
+def run(protocol: Protocol, say: Say) -> Replication:
+    """Play both arms on fresh games. Raises InvalidInput where nothing was tuned yet."""
+    tuning = TrainingRun.objects.filter(name=protocol.title("sft")).first()
+    if tuning is None:
+        raise InvalidInput("There is no tuned reflector to measure again: run `make learn` first.")
+    seed = protocol.unseen_seed + SEEDS_ON
+    games = generated_set(WORLD, protocol.unseen_split, protocol.unseen_tasks, seed)
+    configs = {
+        PLAIN: (parts.control_arms(protocol)["reflexion"], ""),
+        TUNED: (parts.trained_arm(protocol), loaded(tuning).name),
+    }
+    arms = {
+        name: play(protocol.title(f"{name} again"), games, config, adapter=adapter)
+        for name, (config, adapter) in configs.items()
+    }
+    wait(arms.values(), say)
+    return Replication(protocol, arms)
+
+
+def lines(found: Replication) -> Iterator[str]:
+    """Success by attempt with its interval, and the paired difference."""
+    trials = found.protocol.trials
+    recorded = outcomes_of(one.pk for one in found.arms.values())
+    yield f"| arm | {' | '.join(f'attempt {trial}' for trial in range(1, trials + 1))} |"
+    yield "|---" * (trials + 1) + "|"
+    for name, one in found.arms.items():
+        points = curve_of(recorded[one.pk])
+        shares = [f"{100 * point.success.mean:.0f} {ends(point.success)}" for point in points]
+        shares += shares[-1:] * (trials - len(shares))  # all solved before
+        yield f"| {name} | {' | '.join(shares)} |"
+    plain, tuned = (solved_by(recorded[found.arms[name].pk], trials) for name in (PLAIN, TUNED))
+    gap = paired_difference(
+        {task: float(value) for task, value in plain.items()},
+        {task: float(value) for task, value in tuned.items()},
+    )
+    p_value = mcnemar(plain, tuned).p_value
+    yield ""
+    yield f"{TUNED} against {PLAIN}: {100 * gap.value:+.0f} points {ends(gap)}, p {p_value:.3f}."
