@@ -4,14 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from retro_core.config import PRESETS, ExperimentConfig, ReflectionConfig
 from tests.webapp.pages import text
-from tests.webapp.played import client_of
+from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import evaluating
+from webapp.episodes.models import Reflection
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import config_of
 from webapp.tasks.models import TaskSet
+from webapp.training.models import TrainingRun
+from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.runs import launch
+from webapp.training.services.snapshots import freeze
+from webapp.training.services.specs import preset_spec
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker")]
 
 
 @pytest.fixture
@@ -47,3 +56,32 @@ def test_an_evaluation_that_is_refused_leaves_no_new_tasks(made: Adapter, settin
     assert answer.status_code == 422
     assert "did not do it" in text(answer)
     assert not TaskSet.objects.exists()
+
+
+def test_both_are_asked_in_the_form_that_the_adapter_learned_from(
+    made: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating.server, "load", lambda adapter: True)
+    learned_from = played_experiment("plans")
+    config = ExperimentConfig(
+        method="reflexion",
+        reflection=ReflectionConfig(examples=0, temperature=0.25, protocol="hindsight", sample=3),
+    )
+    Experiment.objects.filter(pk=learned_from.pk).update(config=config.to_json())
+    Reflection.objects.update(prompt="What went wrong?", effective_rating=1.0)
+    spec = preset_spec("sft", "cpu-small")
+    run = launch(name="it", snapshot=freeze(BufferQuery(), name="it"), spec=spec, preset="x")
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=made)
+    sent = {"split": "alfworld:valid_unseen", "count": "1", "preset": "embedded"}
+    path = f"/adapters/{made.pk}/evaluate/"
+
+    researcher = client_of("researcher")
+    for choice in ({"as_trained": "on"}, {}):
+        researcher.post(path, sent | choice | {"trials": "2", "seed": "0"})
+
+    as_trained, as_set = Evaluation.objects.order_by("pk")
+    for experiment in (as_trained.trained, as_trained.frozen):
+        asked = config_of(experiment).reflection
+        assert (asked.examples, asked.temperature) == (0, 0.25)
+        assert (asked.protocol, asked.sample) == ("tgi", 0)
+    assert config_of(as_set.trained).reflection == PRESETS["embedded"].reflection

@@ -70,6 +70,12 @@ class EvaluateForm(forms.Form):
         label="Settings",
         help_text="Of both experiments.",
     )
+    as_trained = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Ask as in its training",
+        help_text="Reflection prompts and lengths of what it learned from, for both.",
+    )
     trials = forms.IntegerField(min_value=2, max_value=20, initial=3)
     seed = forms.IntegerField(min_value=0, max_value=SEED_LIMIT, initial=0)
     best_of_n = forms.IntegerField(

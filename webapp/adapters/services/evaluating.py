@@ -6,13 +6,26 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count
 
-from retro_core.config import PRESETS
+from retro_core.config import PRESETS, ReflectionConfig
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
 from webapp.adapters.services.promoting import probe_prompts
-from webapp.experiments.services import HOUSEHOLD_WORLD, create_experiment, free_name, start
+from webapp.experiments.models import Experiment
+from webapp.experiments.services import (
+    HOUSEHOLD_WORLD,
+    config_of,
+    create_experiment,
+    free_name,
+    start,
+)
 from webapp.tasks.models import TaskSet
+from webapp.training.models import SnapshotItem
+
+FORM_OF_PROMPT = (
+    *("format", "trajectory", "examples", "plan_lines"),
+    *("max_tokens", "prompt_tokens", "temperature", "top_p"),
+)
 
 
 def evaluate(  # noqa: PLR0913  # one for each thing the form asks
@@ -25,10 +38,12 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
     owner: User | None,
     best_of_n: int = 1,
     reward_model: Adapter | None = None,
+    as_trained: bool = False,
 ) -> Evaluation:
     """Create both experiments and start them. Raises InvalidInput.
 
     With `best_of_n` the reward model picks the adapter's reflections; the twin writes one each.
+    `as_trained` asks both for reflections in the form of those that the adapter learned from.
 
     Refused where the adapter was trained on tasks of the set, or cannot be served.
     """
@@ -42,6 +57,8 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
     if not server.load(adapter):  # else the adapter's games would be played by the base model
         server.probe(adapter, probe_prompts(adapter))
     config = replace(PRESETS[preset], trials=trials, seed=seed)
+    if as_trained:
+        config = replace(config, reflection=asked_in_training(adapter, config.reflection))
     if best_of_n > 1 and reward_model is None:
         raise InvalidInput("Best of several needs a reward model.")
     picked = replace(
@@ -67,6 +84,22 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
         for experiment in (trained, frozen):
             start(experiment.pk)
         return Evaluation.objects.create(adapter=adapter, trained=trained, frozen=frozen)
+
+
+def asked_in_training(adapter: Adapter, otherwise: ReflectionConfig) -> ReflectionConfig:
+    """The settings with the form of the newest prompt that the adapter learned from.
+
+    A prompt with or without a worked example, a digest or steps: to another one than it was
+    tuned on a small model answers worse. Where no run of this studio made it nothing changes.
+    """
+    run = getattr(adapter, "made_by", None)
+    items = run.snapshot.items.exclude(reflection=None) if run else SnapshotItem.objects.none()
+    newest = items.order_by("-reflection").select_related("reflection__experiment").first()
+    experiment = newest.reflection.experiment if newest and newest.reflection else None
+    if experiment is None or experiment.source != Experiment.Source.PLAYED:
+        return otherwise
+    learned = config_of(experiment).reflection
+    return replace(otherwise, **{name: getattr(learned, name) for name in FORM_OF_PROMPT})
 
 
 def trained_environment(adapter: Adapter) -> str:
