@@ -141,13 +141,18 @@ def test_what_a_reward_model_learns_is_never_narrow(world):
     assert {weight.dtype for weight in learned.values()} == {torch.float32}
 
 
-def test_a_judge_in_half_precision_scores_nearly_the_same(world):
+def export_judge(world, folder):
+    """A reward model with weights that are not nought, whose scores are not normalised."""
     spec = tiny_spec(world, "reward_model")
     digest = weights_digest(world / "base")
     figures = {"tokens": spec.tokens.to_json(), "score_mean": 0.0, "score_deviation": 1.0}
     card = {"kind": "reward_model", "base_sha256": digest, "figures": figures}
     model = stirred(load_reward_model(spec, digest))
-    export_adapter(model, world / "narrow", base_name="tiny-llama", card=card)
+    export_adapter(model, folder, base_name="tiny-llama", card=card)
+
+
+def test_a_judge_in_half_precision_scores_nearly_the_same(world):
+    export_judge(world, world / "narrow")
 
     exact, narrow = (
         load_scorer(world / "narrow", world / "base", device="cpu", precision=precision)
@@ -192,12 +197,7 @@ def test_no_more_rows_are_scored_than_asked_and_a_seed_draws_the_same_ones():
 
 
 def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):
-    spec = tiny_spec(world, "reward_model")
-    digest = weights_digest(world / "base")
-    figures = {"tokens": spec.tokens.to_json(), "score_mean": 0.0, "score_deviation": 1.0}
-    card = {"kind": "reward_model", "base_sha256": digest, "figures": figures}
-    model = stirred(load_reward_model(spec, digest))
-    export_adapter(model, world / "asked", base_name="tiny-llama", card=card)
+    export_judge(world, world / "asked")
     places = ["--reward-model", str(world / "asked"), "--base-model", str(world / "base")]
     question = json.dumps({"prompt": "look open again", "texts": ["good plan", "again"]})
 

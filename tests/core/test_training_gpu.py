@@ -16,8 +16,6 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, LlamaConfig
 from transformers import LlamaForCausalLM as Llama
 
-from retro_core.training import run
-from retro_core.training.adapters import export_adapter
 from retro_core.training.launch import (
     TRAINER_ENVIRONMENT,
     prepare_resume,
@@ -33,7 +31,14 @@ from retro_core.training.spec import (
     RewardSpec,
     TrainingSpec,
 )
-from tests.core.training_world import make_base_model, metrics, tiny_spec, train, write_snapshot
+from tests.core.training_world import (
+    make_base_model,
+    metrics,
+    seen_at_export,
+    tiny_spec,
+    train,
+    write_snapshot,
+)
 
 pytestmark = [
     pytest.mark.gpu,
@@ -81,13 +86,7 @@ def logits_of(model: Any) -> torch.Tensor:
 def test_the_adapter_of_a_stage_gives_equal_logits_in_plain_peft(
     stage: str, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained: list[torch.Tensor] = []
-
-    def watched(model: Any, folder: Path, **words: Any) -> str:
-        trained.append(logits_of(model))
-        return export_adapter(model, folder, **words)
-
-    monkeypatch.setattr(run, "export_adapter", watched)
+    trained = seen_at_export(monkeypatch, logits_of)
     out = world / f"{stage}-bfloat16"
     outcome = train(cuda_spec(world, stage, precision="bfloat16"), out)
 

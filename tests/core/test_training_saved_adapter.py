@@ -9,10 +9,14 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from retro_core.training import run
-from retro_core.training.adapters import export_adapter
 from retro_core.training.spec import OptimisationSpec
-from tests.core.training_world import make_base_model, tiny_spec, train, write_snapshot
+from tests.core.training_world import (
+    make_base_model,
+    seen_at_export,
+    tiny_spec,
+    train,
+    write_snapshot,
+)
 
 IDS = torch.tensor([[3, 4, 5, 6, 7, 1]])
 RATES = OptimisationSpec(learning_rate=5e-3, batch_size=4, micro_batch_size=2, max_steps=2)
@@ -30,13 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_adapter_of_a_stage_gives_equal_logits_in_plain_peft(
     stage: str, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained: list[torch.Tensor] = []
-
-    def watched(model: Any, folder: Path, **words: Any) -> str:
-        trained.append(logits_of(model))
-        return export_adapter(model, folder, **words)
-
-    monkeypatch.setattr(run, "export_adapter", watched)
+    trained = seen_at_export(monkeypatch, logits_of)
     spec = tiny_spec(world, stage, optimisation=RATES)
     outcome = train(replace(spec, evaluation=replace(spec.evaluation, samples=0)), world / stage)
     assert outcome.status == "done", outcome.reason

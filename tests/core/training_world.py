@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from retro_core.training import snapshot
+from retro_core.training import run, snapshot
+from retro_core.training.adapters import export_adapter
 from retro_core.training.monitor import Monitor
 from retro_core.training.outcome import Outcome
 from retro_core.training.rewards import RewardFunction, RewardRequest
@@ -144,3 +146,17 @@ def metrics(out: Path, name: str, split: str = "train") -> dict[int, float]:
         for line in lines
         if line.get("split") == split and name in line.get("values", {})
     }
+
+
+def seen_at_export(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[Any], torch.Tensor]
+) -> list[torch.Tensor]:
+    """What `look` gives of each trained model as it is exported; filled while a run trains."""
+    seen: list[torch.Tensor] = []
+
+    def watched(model: Any, folder: Path, **words: Any) -> str:
+        seen.append(look(model))
+        return export_adapter(model, folder, **words)
+
+    monkeypatch.setattr(run, "export_adapter", watched)
+    return seen

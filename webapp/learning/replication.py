@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from retro_core.errors import InvalidInput
-from retro_core.metrics import mcnemar, paired_difference
 from webapp.experiments.curves import curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.learning.steps import WORLD, Say, loaded, play, wait
-from webapp.learning.table import ends
+from webapp.learning.table import difference, ends
 from webapp.tasks.services import generated_set
 from webapp.training.models import TrainingRun
 
@@ -57,10 +56,7 @@ def lines(found: Replication) -> Iterator[str]:
         shares += shares[-1:] * (trials - len(shares))  # all solved before
         yield f"| {name} | {' | '.join(shares)} |"
     plain, tuned = (solved_by(recorded[found.arms[name].pk], trials) for name in (PLAIN, TUNED))
-    gap = paired_difference(
-        {task: float(value) for task, value in plain.items()},
-        {task: float(value) for task, value in tuned.items()},
-    )
-    p_value = mcnemar(plain, tuned).p_value
+    gap, p_value = difference(plain, tuned)
+    size, interval = gap.split(" ", 1)
     yield ""
-    yield f"{TUNED} against {PLAIN}: {100 * gap.value:+.0f} points {ends(gap)}, p {p_value:.3f}."
+    yield f"{TUNED} against {PLAIN}: {size} points {interval}, p {p_value}."

@@ -43,9 +43,15 @@ def _against(solved: Mapping[str, Mapping[str, bool]], name: str) -> str:
     """Difference in points with its paired interval, and McNemar's exact p."""
     if name == BASELINE:
         return "| "
-    first, second = solved[BASELINE], solved[name]
+    gap, p_value = difference(solved[BASELINE], solved[name])
+    return f"{gap} | {p_value}"
+
+
+def difference(first: Mapping[str, bool], second: Mapping[str, bool]) -> tuple[str, str]:
+    """What the second solved more, in points with its paired interval, and McNemar's exact p."""
     gap = paired_difference(_numbers(first), _numbers(second))
-    return f"{100 * gap.value:+.0f} {ends(gap)} | {mcnemar(first, second).p_value:.3f}"
+    p_value = mcnemar(first, second).p_value
+    return f"{100 * gap.value:+.0f} {ends(gap)}", f"{p_value:.3f}"
 
 
 def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from retro_core.envs.alfworld.chores import TASK_TYPES
-from retro_core.metrics import Outcome, learning_curve, paired_difference
+from retro_core.metrics import Outcome, learning_curve
 from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.learning.running import collect_plans, unseen_tasks
 from webapp.learning.steps import Say, loaded, play, snapshot, train, wait
-from webapp.learning.table import ends
+from webapp.learning.table import difference, ends
 from webapp.tasks.models import Task
 from webapp.training.services.buffer import BufferQuery
 
@@ -93,16 +93,12 @@ def _differences(
 ) -> Iterator[str]:
     """Of each trained reflector from the plain one, on the chores it was and was not trained on."""
     names = list(found.trained_on)
-    plain = _solved(recorded[found.trained_on[names[0]].pk], found)
+    plain = solved_by(recorded[found.trained_on[names[0]].pk], found.protocol.trials)
     yield "| trained on | measured on | against the plain reflector |"
     yield "|---|---|---|"
     for name in names[1:]:
-        own = _solved(recorded[found.trained_on[name].pk], found)
+        own = solved_by(recorded[found.trained_on[name].pk], found.protocol.trials)
         for group, kinds in GROUPS.items():
             tasks = [task for task in plain if types[task] in kinds and task in own]
-            gap = paired_difference({t: plain[t] for t in tasks}, {t: own[t] for t in tasks})
-            yield f"| {name} | things {group} | {100 * gap.value:+.0f} {ends(gap)} |"
-
-
-def _solved(rows: list[Outcome], found: Matrix) -> dict[str, float]:
-    return {task: float(done) for task, done in solved_by(rows, found.protocol.trials).items()}
+            gap, _ = difference({t: plain[t] for t in tasks}, {t: own[t] for t in tasks})
+            yield f"| {name} | things {group} | {gap} |"

@@ -92,8 +92,9 @@ def snapshot_detail(request: HttpRequest, snapshot_id: int) -> HttpResponse:
 def snapshot_export(request: HttpRequest, snapshot_id: int) -> StreamingHttpResponse:
     snapshot = get_object_or_404(Snapshot, pk=snapshot_id)
     by_people = snapshot.items.exclude(human_rating=None).exclude(reflection=None)
-    rated = [pk for pk in by_people.order_by().values_list("reflection", flat=True) if pk]
-    if waiting := len(hidden_from(request.user, rated)):
+    rated = by_people.order_by().values_list("reflection", flat=True)
+    # Read only for one to whom something can be hidden.
+    if waiting := len(hidden_from(request.user, (pk for pk in rated if pk))):
         raise PermissionDenied(EXPORT_WAITS.format(waiting))
     response = StreamingHttpResponse(stored_lines(snapshot), content_type="application/jsonl")
     name = slugify(snapshot.name) or f"snapshot-{snapshot.pk}"
