@@ -6,7 +6,7 @@ more than its prompt: where the thing lies that nobody had found, it looks into 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from string import Template
@@ -18,22 +18,51 @@ from retro_core.prompts.texts import PromptSet
 from retro_core.reflectors.base import Completion
 from retro_core.types import Task, Usage
 
+Plan = tuple[str, ...]
+Works = Callable[[Plan], bool]
+
 MISTAKE = "Mistake: I did not do what solves the task."
 UNSEEN_MISTAKE = "Mistake: I went back to places that I knew and did not look into new ones."
-MOST_VISITS = 3  # places that a plan looks into before the one where the thing is
+MOST_VISITS = 6  # places that a plan looks into before the one where the thing is
 
 
 def shortened(create_env: EnvFactory, task: Task, actions: Sequence[str]) -> tuple[str, ...]:
-    """Leave out every action without which the rest still solves the task, last ones first.
+    """The plan in these actions, without all that the success did not need.
 
+    Runs of actions are left out and not single ones alone: a thing that was put down on the way has
+    to be taken again, and only both together are superfluous. Where that ends, an action is done
+    later if more can be left out then: a door is opened when there is something to put behind it.
     Returns the actions unchanged where the environment does not repeat the success.
     """
-    plan = list(actions)
-    for index in reversed(range(len(plan))):
-        rest = plan[:index] + plan[index + 1 :]
-        if solves(create_env, task, rest):
-            plan = rest
-    return tuple(plan)
+
+    def works(plan: Plan) -> bool:
+        return solves(create_env, task, plan)
+
+    plan = tuple(actions)
+    if not works(plan):
+        return plan
+    while rest := _without_one_run(plan, works) or _with_one_later(plan, works):
+        plan = rest
+    return plan
+
+
+def _without_one_run(plan: Plan, works: Works) -> Plan | None:
+    """The longest run and the last of its length goes first."""
+    for length in range(len(plan) - 1, 0, -1):
+        for start in range(len(plan) - length, -1, -1):
+            rest = plan[:start] + plan[start + length :]
+            if works(rest):
+                return rest
+    return None
+
+
+def _with_one_later(plan: Plan, works: Works) -> Plan | None:
+    for place, action in enumerate(plan):
+        for later in range(place + 1, len(plan)):
+            moved = (*plan[:place], *plan[place + 1 : later + 1], action, *plan[later + 1 :])
+            if works(moved) and (rest := _without_one_run(moved, works)):
+                return rest
+    return None
 
 
 def solves(create_env: EnvFactory, task: Task, actions: Sequence[str]) -> bool:

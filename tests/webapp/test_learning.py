@@ -7,10 +7,10 @@ import pytest
 from retro_core.training.spec import Stage, check_spec
 from webapp.learning.protocol import (
     PROTOCOLS,
-    collecting,
     control_arms,
     hindsight,
     luck,
+    sampling,
     trained_arm,
     training_spec,
 )
@@ -39,7 +39,7 @@ def test_training_and_unseen_tasks_come_from_other_seeds_and_the_same_first_tria
     small = PROTOCOLS["small"]
 
     assert small.train_seed != small.unseen_seed
-    first, second = collecting(small, 0), collecting(small, 1)
+    first, second = sampling(small, 0), sampling(small, 1)
     assert first.reflection.sample != second.reflection.sample
     assert replace(second, reflection=first.reflection) == first
     assert hindsight(small).reflection.protocol == "hindsight"

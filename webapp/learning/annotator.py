@@ -21,14 +21,9 @@ from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.noise import copy_name, noisy_copies
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import (
-    collect,
-    collect_plans,
-    plans_of_hindsight,
-    unseen_tasks,
-)
+from webapp.learning.running import collect_plans, collect_samples, tune, unseen_tasks
 from webapp.learning.steps import Say, loaded, made, play, snapshot, train, wait
-from webapp.training.models import Snapshot
+from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
 NAME = "simulated-annotator"
@@ -49,7 +44,8 @@ class Corrected:
 
 def run(protocol: Protocol, say: Say) -> Corrected:
     """Add noise, correct a growing share, freeze each, train reward models and play."""
-    collected = collect(protocol, say)
+    tuning = tune(protocol, collect_plans(protocol, say))
+    collected = collect_samples(protocol, tuning, say)
     copies = noisy_copies(collected, protocol)
     found = Corrected(protocol, truth_of(collected, protocol))
     queue = _queue(protocol, copies, len(found.truth))
@@ -61,7 +57,7 @@ def run(protocol: Protocol, say: Say) -> Corrected:
         say(f"{words(share)} of the ratings looked at: {found.answered[share][1]} corrected")
     _measure_features(found.snapshots[protocol.corrected[-1]])
     if protocol.corrected_arms:
-        _play(found, say)
+        _play(found, tuning, say)
     return found
 
 
@@ -141,15 +137,16 @@ def _measure_features(rated: Snapshot) -> None:
         raise InvalidInput(f"The texts' features cannot be computed: {row.reason}")
 
 
-def _play(found: Corrected, say: Say) -> None:
+def _play(found: Corrected, tuning: TrainingRun, say: Say) -> None:
     """Best of N of the tuned reflector, ranked by the reward model of each share."""
-    protocol = found.protocol
-    tuning = train(protocol, "sft", plans_of_hindsight(protocol, collect_plans(protocol, say)))
-    wait([tuning], say)
-    tuned = loaded(tuning)
+    protocol, tuned = found.protocol, loaded(tuning)
     runs = {
         share: train(
-            protocol, "reward_model", found.snapshots[share], part=f"{words(share)} corrected"
+            protocol,
+            "reward_model",
+            found.snapshots[share],
+            part=f"{words(share)} corrected",
+            parent=tuned,
         )
         for share in protocol.corrected_arms
     }

@@ -22,6 +22,9 @@ class Protocol:
     more first trials of every training task: their successes give plans, and their failures are
     more to reflect on. Reflections are collected in `train_split`: rooms that the actor was not
     tuned on, or it would fail too rarely, and that are not among those of `unseen_split`.
+    The reward model and the policies learn from `samples` reflections of the tuned reflector on
+    every first failure, drawn at `sample_temperature` so that those of one failure differ, each
+    rated by a retry.
     `noise` is the share of retries that are made lucky, or made to ignore good advice, for the
     simulated annotator, who looks at the shares `corrected` of all ratings; reward models of
     the shares `corrected_arms` are trained and played with. `more_controls` adds two arms: the
@@ -40,6 +43,7 @@ class Protocol:
     trials: int
     steps: int = 30
     seed: int = 0
+    sample_temperature: float = 0.6
     train_split: str = "valid_seen"
     unseen_split: str = "valid_unseen"
     train_seed: int = 101
@@ -47,7 +51,8 @@ class Protocol:
     luck_temperature: float = 0.5
     sft_copies: int = 8
     sft_learning_rate: float = 1e-3
-    policy_learning_rate: float = 2e-4
+    policy_learning_rate: float = 1e-4
+    policy_kl: float = 0.2
     noise: float = 0.3
     corrected: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     corrected_arms: tuple[float, ...] = (0.0, 1.0)
@@ -62,9 +67,9 @@ _SMALL = Protocol(
     name="small",
     train_tasks=72,
     unseen_tasks=36,
-    samples=2,
+    samples=4,
     luck_draws=3,
-    reward_epochs=1.0,
+    reward_epochs=2.0,
     policy_updates=8,
     policy_batch=4,
     best_of_n=3,
@@ -77,9 +82,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
         name="full",
         train_tasks=150,
         unseen_tasks=60,
-        samples=4,
+        samples=6,
         luck_draws=5,
-        reward_epochs=2.0,
         policy_updates=40,
         policy_batch=8,
         best_of_n=4,
@@ -90,7 +94,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         name="tiny",
         train_tasks=8,
         unseen_tasks=3,
-        samples=1,
+        samples=2,
         policy_updates=1,
         policy_batch=2,
         best_of_n=2,
@@ -122,11 +126,12 @@ def first_trials(protocol: Protocol) -> ExperimentConfig:
     return replace(base_config(protocol), method="react", trials=1)
 
 
-def collecting(protocol: Protocol, sample: int) -> ExperimentConfig:
-    """One reflection of every training failure, rated by one retry."""
+def sampling(protocol: Protocol, sample: int) -> ExperimentConfig:
+    """One reflection of the tuned reflector on every training failure, rated by one retry."""
     config = base_config(protocol)
-    reflection = replace(config.reflection, sample=sample)
-    return replace(config, method="reflexion", trials=2, reflection=reflection)
+    heat = protocol.sample_temperature
+    reflection = replace(config.reflection, sample=sample, temperature=heat)
+    return replace(config, method="retroformer", trials=2, reflection=reflection)
 
 
 def luck(protocol: Protocol, trials: int, draw: int = 0) -> ExperimentConfig:
@@ -140,7 +145,7 @@ def hindsight(protocol: Protocol, draw: int | None = None) -> ExperimentConfig:
 
     The failure is that of the actor at temperature 0, or of one of the draws.
     """
-    config = collecting(protocol, 0)
+    config = replace(base_config(protocol), method="reflexion", trials=2)
     if draw is not None:
         config = _drawn(config, protocol, draw)
     return replace(config, reflection=replace(config.reflection, protocol="hindsight"))
@@ -184,7 +189,8 @@ def trained_arm(protocol: Protocol, reward_model: str = "") -> ExperimentConfig:
 def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     """The small preset with the size that the protocol gives it.
 
-    PPO learns from the reward model, as in the paper; GRPO needs none and plays real retries.
+    PPO learns from the reward model, as in the paper; GRPO needs none and plays real retries. The
+    reward model says how likely a reflection helps, so that its scores compare between failures.
     """
     spec = preset_spec(stage, "cpu-small")
     if stage in {"ppo", "grpo"}:
@@ -201,13 +207,14 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     else:
         epochs = protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
+        spec = replace(spec, reward_model=replace(spec.reward_model, objective="bce"))
     if stage == "grpo":
         spec = replace(spec, reward=replace(spec.reward, kind="retries"))
     spec = replace(
         spec,
         seed=protocol.seed,
         optimisation=size,
-        ppo=replace(spec.ppo, minibatch_size=protocol.policy_batch),
+        ppo=replace(spec.ppo, minibatch_size=protocol.policy_batch, kl_coef=protocol.policy_kl),
         grpo=replace(spec.grpo, group_size=protocol.policy_batch),
     )
     return replace(spec, evaluation=replace(spec.evaluation, every=1000, samples=2))

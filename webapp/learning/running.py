@@ -20,7 +20,7 @@ from webapp.tasks.services import generated_set
 from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
-ROUNDS: tuple[tuple[Stage, ...], ...] = (("sft",), ("reward_model",), ("ppo", "grpo"))
+ROUNDS: tuple[tuple[Stage, ...], ...] = (("reward_model",), ("ppo", "grpo"))
 """Arms of one round are played while the next is trained."""
 
 
@@ -38,17 +38,17 @@ def run(protocol: Protocol, say: Say) -> Measured:
     """Collect, train and evaluate. Raises InvalidInput with the reason where a part fails."""
     unseen = unseen_tasks(protocol)
     plans = collect_plans(protocol, say)
-    accepted = plans_of_hindsight(protocol, plans)
-    train(protocol, "sft", accepted)  # while samples are collected and controls are played
-    collected = [*collect_samples(protocol, say), *plans]
-    rated = ratings(protocol, collected)
-    arms = _control_arms(protocol, unseen, say)
-    runs: dict[str, TrainingRun] = {}
+    tuning = tune(protocol, plans)
+    arms = _control_arms(protocol, unseen, say)  # played while that is trained
+    samples = collect_samples(protocol, tuning, say)
+    rated = ratings(protocol, samples)
+    runs = {"sft": tuning}
+    arms |= _trained_arms(protocol, unseen, runs)
     for stages in ROUNDS:
-        runs |= _train(protocol, stages, accepted if stages == ("sft",) else rated, runs, say)
+        runs |= _train(protocol, stages, rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
-    return Measured(protocol, arms, runs, collected)
+    return Measured(protocol, arms, runs, [*plans, *samples])
 
 
 def unseen_tasks(protocol: Protocol) -> TaskSet:
@@ -93,19 +93,20 @@ def _trained_arms(
     return arms
 
 
-def collect(protocol: Protocol, say: Say) -> list[Experiment]:
-    """Two kinds of ratings: the plain reflector's samples, and plans of hindsight."""
-    plans = collect_plans(protocol, say)
-    return [*collect_samples(protocol, say), *plans]
+def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
+    """Reflections of the tuned reflector on every first failure, each rated by a retry.
 
-
-def collect_samples(protocol: Protocol, say: Say) -> list[Experiment]:
-    """Several reflections of the plain reflector on every first failure, each rated by a retry."""
+    It is what the reward model has to judge. From ratings of another writer beside it, it learns
+    to tell the writers apart and nothing of what makes one's reflections help.
+    """
+    wait([tuning], say)
+    adapter = loaded(tuning).name
     samples = [
         play(
             protocol.title(f"sample {number}"),
             _train_tasks(protocol),
-            parts.collecting(protocol, number),
+            parts.sampling(protocol, number),
+            adapter=adapter,
         )
         for number in range(protocol.samples)
     ]
@@ -139,10 +140,10 @@ def collect_plans(protocol: Protocol, say: Say) -> list[Experiment]:
     return given
 
 
-def plans_of_hindsight(protocol: Protocol, plans: list[Experiment]) -> Snapshot:
-    """What supervised tuning learns: a lucky retry makes no plan to imitate of a poor sample."""
+def tune(protocol: Protocol, plans: list[Experiment]) -> TrainingRun:
+    """Supervised tuning on the plans that helped, launched."""
     query = BufferQuery(experiments=tuple(one.pk for one in plans), seed=protocol.seed)
-    return snapshot(protocol, "plans of hindsight", query)
+    return train(protocol, "sft", snapshot(protocol, "plans of hindsight", query))
 
 
 def _train_tasks(protocol: Protocol) -> TaskSet:
@@ -156,9 +157,9 @@ def _solved_by_another(first: Experiment, among: list[Experiment]) -> list[Task]
     return list(Task.objects.filter(pk__in=failed).filter(pk__in=solved).order_by("pk"))
 
 
-def ratings(protocol: Protocol, collected: list[Experiment]) -> Snapshot:
-    """All that was collected."""
-    query = BufferQuery(experiments=tuple(one.pk for one in collected), seed=protocol.seed)
+def ratings(protocol: Protocol, samples: list[Experiment]) -> Snapshot:
+    """What the reward model learns from: the tuned reflector's samples."""
+    query = BufferQuery(experiments=tuple(one.pk for one in samples), seed=protocol.seed)
     return snapshot(protocol, "ratings", query)
 
 
@@ -169,15 +170,16 @@ def _train(
     before: Mapping[str, TrainingRun],
     say: Say,
 ) -> dict[str, TrainingRun]:
-    """Run stages on the ratings; those of a policy start from the tuned adapter `before`."""
-    runs: dict[str, TrainingRun] = {}
-    for stage in stages:
-        runs[stage] = train(
+    """Run stages on the ratings; all start from the tuned adapter, which can read a failure."""
+    runs: dict[str, TrainingRun] = {
+        stage: train(
             protocol,
             stage,
             rated,
-            parent=made(before["sft"]) if stage in {"ppo", "grpo"} else None,
+            parent=made(before["sft"]),
             reward_model=made(before["reward_model"]) if stage == "ppo" else None,
         )
+        for stage in stages
+    }
     wait(runs.values(), say)
     return runs
