@@ -147,6 +147,13 @@ class ReflectionConfig(SettingsRecord):
         at_most=2.0,
     )
     top_p: float = setting(0.95, "Nucleus share. Own.", at_least=0.01, at_most=1.0)
+    repeat_tries: int = setting(
+        0,
+        "Times that a reflection which repeats an earlier one is written again, each with another"
+        " seed. Own: a plan that failed once fails again.",
+        at_least=0,
+        at_most=10,
+    )
     best_of_n: int = setting(
         1,
         "Candidates ranked by the reward model; 1 takes the only one. Method retroformer. Own.",

@@ -1,7 +1,7 @@
 """Which reflections of earlier trials the actor is shown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from retro_core.config import ExperimentConfig
 
@@ -21,9 +21,14 @@ def without_near_repeats(reflections: Sequence[str], share: float) -> list[str]:
     """Keep the newest of each group of near-repeats, in the order given."""
     kept: list[str] = []
     for text in reversed(reflections):
-        if not any(word_overlap(text, other) >= share for other in kept):
+        if not repeats_any(text, kept, share):
             kept.append(text)
     return kept[::-1]
+
+
+def repeats_any(text: str, others: Iterable[str], share: float) -> bool:
+    """Whether a text has that share of distinct words in common with any of the others."""
+    return any(word_overlap(text, other) >= share for other in others)
 
 
 def word_overlap(left: str, right: str) -> float:

@@ -7,7 +7,8 @@ from retro_core.actors.base import Actor
 from retro_core.config import NEW_SEED_PER_TRIAL, WRITES_REFLECTIONS, ExperimentConfig
 from retro_core.envs.base import Env
 from retro_core.errors import InvalidInput
-from retro_core.memory import remembered
+from retro_core.llm.reply import joined
+from retro_core.memory import remembered, repeats_any
 from retro_core.prompts.grammar import reflection_grammar, whole_lines
 from retro_core.prompts.reflection import reflection_prompt, trajectory_memory
 from retro_core.prompts.texts import PromptSet
@@ -15,7 +16,7 @@ from retro_core.ratings import rating
 from retro_core.reflectors.base import Reflector
 from retro_core.rollout import Trial, rollout, rollout_steps
 from retro_core.seeds import derived_seed
-from retro_core.types import Episode, Reflection, Step, Task
+from retro_core.types import Episode, Reflection, Step, Task, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +153,42 @@ def write_reflection(
     config: ExperimentConfig,
     prompts: PromptSet,
 ) -> Reflection:
-    """Have the reflector answer the reflection prompt of the last recorded trial."""
+    """Have the reflector answer the reflection prompt of the last recorded trial.
+
+    What repeats an earlier reflection is asked for again with another seed, as often as configured;
+    the usage is that of all tries.
+    """
     episode = past[-1].episode
-    earlier = remembered([trial.reflection.text for trial in past if trial.reflection], config)
+    told = [trial.reflection.text for trial in past if trial.reflection]
+    earlier = remembered(told, config)
     episodes = [trial.episode for trial in past]
     prompt = reflection_prompt(task, episodes, earlier, config, prompts)
-    sample = (config.reflection.sample,) if config.reflection.sample else ()
-    seed = derived_seed(config.seed, task.id, episode.trial, "reflection", *sample)
     grammar = reflection_grammar(episodes, config, prompts, task.goal)
-    completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
+    usage = Usage()
+    for tries in range(config.reflection.repeat_tries + 1):
+        seed = _reflection_seed(task.id, episode.trial, tries, config)
+        completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
+        text = whole_lines(completion.text.strip(), grammar)
+        usage = joined(usage, completion.usage)
+        if not repeats_any(text, told, config.near_repeat_share):
+            break
     return Reflection(
         task_id=task.id,
         trial=episode.trial,
         prompt=prompt,
-        text=whole_lines(completion.text.strip(), grammar),
+        text=text,
         adapter=reflector.adapter,
         seed=seed,
-        usage=completion.usage,
+        usage=usage,
         candidates=completion.candidates,
     )
+
+
+def _reflection_seed(task_id: str, trial: int, tries: int, config: ExperimentConfig) -> int:
+    """The reflector's seed; it moves with the sample of one failure and with each new try."""
+    sample = (config.reflection.sample,) if config.reflection.sample else ()
+    again = ("again", tries) if tries else ()
+    return derived_seed(config.seed, task_id, trial, "reflection", *sample, *again)
 
 
 def play_retry(

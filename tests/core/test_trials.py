@@ -1,6 +1,6 @@
 """Trials of one task: what is learned between them, what is rated, and how they are resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -47,6 +47,18 @@ def play(config: ExperimentConfig, prior: Sequence[PastTrial] = ()) -> list[Even
         prior=prior,
     )
     return list(stream)
+
+
+def reflections_of(rule: Callable[[str, int], str], config: ExperimentConfig):
+    stream = run_trials(
+        DoorsEnv(),
+        ScriptedActor(lambda *given: "open red"),
+        ScriptedReflector(rule),
+        doors_task(),
+        config=config,
+        prompts=doors_prompts(),
+    )
+    return [event for event in stream if isinstance(event, ReflectionWritten)]
 
 
 def names(events: Sequence[Event]) -> list[str]:
@@ -206,3 +218,25 @@ def test_a_method_that_reflects_needs_a_reflector():
 
     with pytest.raises(InvalidInput, match="reflexion needs a reflector"):
         list(stream)
+
+
+def test_a_repeated_reflection_is_written_again_with_another_seed():
+    tried: list[int] = []
+
+    def stubborn(prompt: str, seed: int) -> str:
+        tried.append(seed)
+        return "Mistake: the same" if len(tried) < 4 else f"Mistake: another {seed}"
+
+    config = replace(CONFIG, reflection=replace(CONFIG.reflection, repeat_tries=2, format="free"))
+    written = [one.reflection for one in reflections_of(stubborn, config)]
+
+    assert [one.text for one in written] == ["Mistake: the same", f"Mistake: another {tried[3]}"]
+    assert len(set(tried)) == 4  # one for the first failure, three for the second
+    assert written[1].seed == tried[3]
+    assert written[1].usage.completion_tokens == 9  # three words in each try
+
+
+def test_a_reflection_that_repeats_in_every_try_is_kept():
+    config = replace(CONFIG, reflection=replace(CONFIG.reflection, repeat_tries=2))
+
+    assert len(reflections_of(lambda prompt, seed: "Mistake: the same", config)) == 2

@@ -109,7 +109,8 @@ def base_config(protocol: Protocol) -> ExperimentConfig:
     embedded = PRESETS["embedded"]
     # Without a worked example: a small model copies its plan instead of reading the digest. Near
     # greedy: at 0.7 one command in a plan goes astray, and a plan is worth its weakest command.
-    reflection = replace(embedded.reflection, examples=0, temperature=0.3)
+    # A plan that the actor failed with at temperature 0 is no use a second time.
+    reflection = replace(embedded.reflection, examples=0, temperature=0.3, repeat_tries=2)
     return replace(
         embedded,
         reflection=reflection,
