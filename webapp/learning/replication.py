@@ -14,7 +14,7 @@ from webapp.tasks.services import generated_set
 from webapp.training.models import TrainingRun
 
 PLAIN, TUNED = "reflexion", "retroformer sft"
-SEEDS_ON = 101  # from the games of the protocol to other ones
+SEEDS_ON = 202  # from the games of the protocol to other ones
 
 
 @dataclass(frozen=True, slots=True)
