@@ -1,6 +1,6 @@
 """Makes what is missing of the protocol and waits for it: taken up again where it was left."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from retro_core.training.spec import Stage
@@ -20,8 +20,8 @@ from webapp.tasks.services import generated_set
 from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
-ROUNDS: tuple[tuple[Stage, ...], ...] = (("reward_model",), ("ppo", "grpo"))
-"""Arms of one round are played while the next is trained."""
+AFTER_TUNING: tuple[Stage, ...] = ("reward_model", "ppo", "grpo")
+"""The arms of each are played while the next is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def run(protocol: Protocol, say: Say) -> Measured:
     rated = ratings(protocol, samples)
     runs = {"sft": tuning}
     arms |= _trained_arms(protocol, unseen, runs)
-    for stages in ROUNDS:
-        runs |= _train(protocol, stages, rated, runs, say)
+    for stage in AFTER_TUNING:
+        runs[stage] = _train(protocol, stage, rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
     return Measured(protocol, arms, runs, [*plans, *samples])
@@ -165,21 +165,18 @@ def ratings(protocol: Protocol, samples: list[Experiment]) -> Snapshot:
 
 def _train(
     protocol: Protocol,
-    stages: Iterable[Stage],
+    stage: Stage,
     rated: Snapshot,
     before: Mapping[str, TrainingRun],
     say: Say,
-) -> dict[str, TrainingRun]:
-    """Run stages on the ratings; all start from the tuned adapter, which can read a failure."""
-    runs: dict[str, TrainingRun] = {
-        stage: train(
-            protocol,
-            stage,
-            rated,
-            parent=made(before["sft"]),
-            reward_model=made(before["reward_model"]) if stage == "ppo" else None,
-        )
-        for stage in stages
-    }
-    wait(runs.values(), say)
-    return runs
+) -> TrainingRun:
+    """Run a stage on the ratings; all start from the tuned adapter, which can read a failure."""
+    run = train(
+        protocol,
+        stage,
+        rated,
+        parent=made(before["sft"]),
+        reward_model=made(before["reward_model"]) if stage == "ppo" else None,
+    )
+    wait([run], say)
+    return run
