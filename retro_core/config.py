@@ -154,6 +154,12 @@ class ReflectionConfig(SettingsRecord):
         at_least=0,
         at_most=10,
     )
+    repeat_warmer: float = setting(
+        0.3,
+        "Added to the reflector's temperature at each of those tries. Own.",
+        at_least=0.0,
+        at_most=1.0,
+    )
     best_of_n: int = setting(
         1,
         "Candidates ranked by the reward model; 1 takes the only one. Method retroformer. Own.",

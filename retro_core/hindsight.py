@@ -144,7 +144,9 @@ class HindsightReflector:
     most_lines: int
     adapter: str = "hindsight"
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Give the plan; no model is asked, so nothing is used up."""
         unseen = unseen_in_prompt(prompt, self.prompts)
         searching = Searching.of(self.prompts, self.most_lines)

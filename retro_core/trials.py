@@ -155,8 +155,8 @@ def write_reflection(
 ) -> Reflection:
     """Have the reflector answer the reflection prompt of the last recorded trial.
 
-    What repeats an earlier reflection is asked for again with another seed, as often as configured;
-    the usage is that of all tries.
+    What repeats an earlier reflection is asked for again with another seed, as often as configured,
+    and a little warmer each time; the usage is that of all tries.
     """
     episode = past[-1].episode
     told = [trial.reflection.text for trial in past if trial.reflection]
@@ -167,7 +167,8 @@ def write_reflection(
     usage = Usage()
     for tries in range(config.reflection.repeat_tries + 1):
         seed = _reflection_seed(task.id, episode.trial, tries, config)
-        completion = reflector.reflect(prompt, seed=seed, grammar=grammar)
+        warmer = tries * config.reflection.repeat_warmer
+        completion = reflector.reflect(prompt, seed=seed, grammar=grammar, warmer=warmer)
         text = whole_lines(completion.text.strip(), grammar)
         usage = joined(usage, completion.usage)
         if not repeats_any(text, told, config.near_repeat_share):

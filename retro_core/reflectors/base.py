@@ -20,8 +20,11 @@ class Reflector(Protocol):
 
     adapter: str
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Answer a reflection prompt. Raises EndpointUnavailable, EndpointRefused.
 
         `grammar` is a regular expression that the whole text must match; empty means free text.
+        `warmer` is added to the temperature, where a text is drawn at one.
         """

@@ -24,12 +24,14 @@ class BestOfN:
         self.reflector, self.score, self.count = reflector, score, count
         self.adapter = reflector.adapter
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Answer a reflection prompt; the usage is that of all candidates."""
         seeds = [seed, *(derived_seed(seed, number) for number in range(2, self.count + 1))]
 
         def write(one: int) -> Completion:
-            return self.reflector.reflect(prompt, seed=one, grammar=grammar)
+            return self.reflector.reflect(prompt, seed=one, grammar=grammar, warmer=warmer)
 
         with ThreadPoolExecutor(self.count) as side_by_side:
             written = list(side_by_side.map(write, seeds))

@@ -16,12 +16,14 @@ class ChatReflector:
     def __init__(self, model: ChatModel, config: ReflectionConfig, adapter: str = "") -> None:
         self.model, self.config, self.adapter = model, config, adapter
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Answer a reflection prompt; see Reflector."""
         reply = self.model.complete(
             reflector_messages(prompt),
             max_tokens=self.config.max_tokens,
-            temperature=self.config.temperature,
+            temperature=self.config.temperature + warmer,
             seed=seed,
         )
         return Completion(without_reasoning(reply.text), reply.usage)

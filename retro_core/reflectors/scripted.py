@@ -13,7 +13,9 @@ class ScriptedReflector:
         self.rule = rule
         self.adapter = adapter
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Answer the prompt by the rule; tokens are counted as words."""
         text = self.rule(prompt, seed)
         return Completion(text, Usage(len(prompt.split()), len(text.split())))

@@ -12,12 +12,14 @@ class TgiReflector:
     def __init__(self, client: TgiClient, config: ReflectionConfig, adapter: str = "") -> None:
         self.client, self.config, self.adapter = client, config, adapter
 
-    def reflect(self, prompt: str, *, seed: int, grammar: str = "") -> Completion:
+    def reflect(
+        self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+    ) -> Completion:
         """Answer a reflection prompt; see Reflector."""
         config = self.config
         how = Generation(
             max_tokens=config.max_tokens,
-            temperature=config.temperature,
+            temperature=config.temperature + warmer,
             top_p=config.top_p,
             adapter=self.adapter,
             stop=stop_texts(config.chat_template),

@@ -1,6 +1,6 @@
 """Trials of one task: what is learned between them, what is rated, and how they are resumed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from retro_core.actors.scripted import ScriptedActor, actions_in_order
 from retro_core.config import ActorConfig, ExperimentConfig, Method, ReflectionConfig
 from retro_core.errors import InvalidInput
+from retro_core.reflectors.base import Completion, Reflector
 from retro_core.reflectors.scripted import ScriptedReflector
 from retro_core.trials import (
     EpisodeFinished,
@@ -49,11 +50,11 @@ def play(config: ExperimentConfig, prior: Sequence[PastTrial] = ()) -> list[Even
     return list(stream)
 
 
-def reflections_of(rule: Callable[[str, int], str], config: ExperimentConfig):
+def reflections_of(reflector: Reflector, config: ExperimentConfig) -> list[ReflectionWritten]:
     stream = run_trials(
         DoorsEnv(),
         ScriptedActor(lambda *given: "open red"),
-        ScriptedReflector(rule),
+        reflector,
         doors_task(),
         config=config,
         prompts=doors_prompts(),
@@ -228,7 +229,7 @@ def test_a_repeated_reflection_is_written_again_with_another_seed():
         return "Mistake: the same" if len(tried) < 4 else f"Mistake: another {seed}"
 
     config = replace(CONFIG, reflection=replace(CONFIG.reflection, repeat_tries=2, format="free"))
-    written = [one.reflection for one in reflections_of(stubborn, config)]
+    written = [one.reflection for one in reflections_of(ScriptedReflector(stubborn), config)]
 
     assert [one.text for one in written] == ["Mistake: the same", f"Mistake: another {tried[3]}"]
     assert len(set(tried)) == 4  # one for the first failure, three for the second
@@ -236,7 +237,26 @@ def test_a_repeated_reflection_is_written_again_with_another_seed():
     assert written[1].usage.completion_tokens == 9  # three words in each try
 
 
+def test_each_new_try_is_warmer():
+    heats: list[float] = []
+
+    class Noting(ScriptedReflector):
+        def reflect(
+            self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
+        ) -> Completion:
+            heats.append(warmer)
+            return super().reflect(prompt, seed=seed, grammar=grammar)
+
+    config = replace(CONFIG, reflection=replace(CONFIG.reflection, repeat_tries=2))
+    reflections_of(Noting(lambda prompt, seed: "Mistake: the same"), config)
+
+    assert heats == [0.0, 0.0, pytest.approx(0.3), pytest.approx(0.6)]
+
+
 def test_a_reflection_that_repeats_in_every_try_is_kept():
     config = replace(CONFIG, reflection=replace(CONFIG.reflection, repeat_tries=2))
 
-    assert len(reflections_of(lambda prompt, seed: "Mistake: the same", config)) == 2
+    def same(prompt: str, seed: int) -> str:
+        return "Mistake: the same"
+
+    assert len(reflections_of(ScriptedReflector(same), config)) == 2
