@@ -8,7 +8,6 @@ have its own. PPO and GRPO are rewarded by a function, or by `--reward-model ADA
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from retro_core.training.dry_run import dry_run
 from retro_core.training.monitor import Monitor
+from retro_core.training.peaks import peak_memory
 from retro_core.training.presets import PRESETS
 from retro_core.training.rewards import RewardRequest
 from retro_core.training.run import claimed, run_training
@@ -78,7 +78,7 @@ def measure_stage(spec: TrainingSpec, out: Path) -> dict[str, Any]:
         "status": outcome.status,
         "seconds": round(median(b[0] - a[0] for a, b in steps), 2),
         "cpu_seconds": round(median(b[1] - a[1] for a, b in steps), 2),
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2),
+        "peak_gb": round(peak_memory()["peak_memory_gb"], 2),
         "estimate_gb": round(dry_run(spec).memory_bytes / 1e9, 2),
         **{name: [round(v[name], 3) for v in told] for name in shown if name in told[0]},
     }

@@ -25,6 +25,7 @@ from retro_core.training.outcome import (
     write_json_atomically,
     write_outcome,
 )
+from retro_core.training.peaks import peak_memory
 from retro_core.training.rewards import RewardFunction, load_reward
 from retro_core.training.snapshot import read_snapshot
 from retro_core.training.spec import Stage, TrainingSpec, read_spec
@@ -116,7 +117,7 @@ def _train(
         adapter=ADAPTER,
         checksum=checksum,
         base_sha256=given.base_sha256,
-        figures=result.figures,
+        figures={**result.figures, **peak_memory()},
     )
 
 

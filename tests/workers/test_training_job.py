@@ -75,6 +75,7 @@ def test_a_run_becomes_an_adapter_with_its_figures_and_samples() -> None:
     assert drawn.steps == [1, 2, 3, 4, 5, 6]
     assert set(Sample.objects.values_list("step", flat=True)) == {3, 6}
     assert "step 6" in run.log_tail
+    assert 0.1 < adapter.figures["peak_memory_gb"] < 8
 
 
 def test_a_run_is_claimed_once_and_a_second_job_does_nothing() -> None:

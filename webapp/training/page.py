@@ -107,7 +107,16 @@ def facts(run: TrainingRun) -> list[Fact]:
     elif run.started_at and run.finished_at:
         took = (run.finished_at - run.started_at).total_seconds()
         found.append(Fact("Took", present.duration(took), note="with waits and resumes"))
+        found += _peaks(run)
     return found
+
+
+def _peaks(run: TrainingRun) -> list[Fact]:
+    """What the finished run held at its most; runs of before this was measured tell nothing."""
+    figures = run.adapter.figures if run.adapter else {}
+    held, on_gpu = (figures.get(name) for name in ("peak_memory_gb", "peak_gpu_memory_gb"))
+    note = "at its peak" if on_gpu is None else f"at its peak; on the GPU {on_gpu:.1f} GB"
+    return [] if held is None else [Fact("Memory", f"{held:.1f}", "GB", note)]
 
 
 def _heartbeat(run: TrainingRun) -> Fact:
