@@ -202,28 +202,6 @@ def test_the_run_page_shows_state_figures_and_samples(viewer: Client) -> None:
     assert '"y": [2.5]' in page
 
 
-@pytest.mark.parametrize(
-    ("figures", "told"),
-    [
-        ({"peak_memory_gb": 1.94}, "at its peak"),
-        ({"peak_memory_gb": 1.94, "peak_gpu_memory_gb": 20.24}, "at its peak; on the GPU 20.2 GB"),
-    ],
-)
-def test_a_finished_run_tells_the_memory_that_it_took(
-    viewer: Client, tmp_path: Path, figures: dict[str, float], told: str
-) -> None:
-    run, adapter = queued_run(), made_adapter(tmp_path / "made")
-    adapter.figures = figures
-    adapter.save()
-    ended = {"started_at": run.created_at, "finished_at": run.created_at}
-    TrainingRun.objects.filter(pk=run.pk).update(status="done", adapter=adapter, **ended)
-
-    page = text(viewer.get(f"/training/{run.pk}/"))
-
-    assert "1.9" in page
-    assert told in page
-
-
 def test_a_live_page_asks_only_for_what_changed(viewer: Client) -> None:
     run = queued_run()
     path = f"/training/{run.pk}/"
