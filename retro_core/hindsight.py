@@ -26,7 +26,7 @@ UNSEEN_MISTAKE = "Mistake: I went back to places that I knew and did not look in
 MOST_VISITS = 6  # places that a plan looks into before the one where the thing is
 
 
-def shortened(create_env: EnvFactory, task: Task, actions: Sequence[str]) -> tuple[str, ...]:
+def shortened(create_env: EnvFactory, task: Task, actions: Sequence[str]) -> Plan:
     """The plan in these actions, without all that the success did not need.
 
     Runs of actions are left out and not single ones alone: a thing that was put down on the way has

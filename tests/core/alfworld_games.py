@@ -52,6 +52,15 @@ ROOM = """
 HOT_APPLE_ON_SHELF = """(and (exists (?r - receptacle) (exists (?o - object)
   (and (heatable ?o) (objectType ?o AppleType) (receptacleType ?r ShelfType)
        (isHot ?o) (inReceptacle ?o ?r)))))"""
+# What solves it.
+HEAT_AND_PLACE = (
+    "go to sinkbasin 1",
+    "take apple 1 from sinkbasin 1",
+    "go to microwave 1",
+    "heat apple 1 with microwave 1",
+    "go to shelf 1",
+    "move apple 1 to shelf 1",
+)
 TWO_APPLES_ON_SHELF = """(and (exists (?r - receptacle) (exists (?o1 - object)
   (and (objectType ?o1 AppleType) (receptacleType ?r ShelfType) (inReceptacle ?o1 ?r)
        (exists (?o2 - object) (and (not (= ?o1 ?o2)) (objectType ?o2 AppleType)

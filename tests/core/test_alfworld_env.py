@@ -1,5 +1,6 @@
 """The household environment: rewards, wording, states, nonsense and threads."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,16 +11,12 @@ from retro_core.envs.alfworld import AlfworldEnv, generate
 from retro_core.envs.base import Transition
 from retro_core.errors import InvalidInput
 from retro_core.types import Task
-from tests.core.alfworld_games import BOOK_UNDER_LAMP, TWO_APPLES_ON_SHELF, small_task
-
-HEAT_AND_PLACE = [
-    "go to sinkbasin 1",
-    "take apple 1 from sinkbasin 1",
-    "go to microwave 1",
-    "heat apple 1 with microwave 1",
-    "go to shelf 1",
-    "move apple 1 to shelf 1",
-]
+from tests.core.alfworld_games import (
+    BOOK_UNDER_LAMP,
+    HEAT_AND_PLACE,
+    TWO_APPLES_ON_SHELF,
+    small_task,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +24,7 @@ def six_tasks() -> list[Task]:
     return generate(count=6, split="train", seed=3)
 
 
-def played(env: AlfworldEnv, commands: list[str]) -> list[Transition]:
+def played(env: AlfworldEnv, commands: Sequence[str]) -> list[Transition]:
     return [env.step(command) for command in commands]
 
 

@@ -5,16 +5,8 @@ import pytest
 from retro_core.envs.alfworld import AlfworldEnv, generate
 from retro_core.hindsight import shortened, solves
 from retro_core.types import Task
-from tests.core.alfworld_games import small_task
+from tests.core.alfworld_games import HEAT_AND_PLACE, small_task
 
-HOT_APPLE = (
-    "go to sinkbasin 1",
-    "take apple 1 from sinkbasin 1",
-    "go to microwave 1",
-    "heat apple 1 with microwave 1",
-    "go to shelf 1",
-    "move apple 1 to shelf 1",
-)
 GAMES = [  # whose last place has to be opened before something is put there
     task
     for task in generate(count=36, split="valid_seen", seed=5)
@@ -24,9 +16,9 @@ GAMES = [  # whose last place has to be opened before something is put there
 
 def test_a_thing_put_down_and_taken_again_is_left_out_as_one() -> None:
     detour = ("go to shelf 1", "move apple 1 to shelf 1", "look", "take apple 1 from shelf 1")
-    played = (*HOT_APPLE[:2], *detour, *HOT_APPLE[2:])
+    played = (*HEAT_AND_PLACE[:2], *detour, *HEAT_AND_PLACE[2:])
 
-    assert shortened(AlfworldEnv, small_task(), played) == HOT_APPLE
+    assert shortened(AlfworldEnv, small_task(), played) == HEAT_AND_PLACE
 
 
 @pytest.mark.parametrize("task", GAMES, ids=[task.goal for task in GAMES])
@@ -41,4 +33,4 @@ def test_a_place_that_was_opened_too_early_is_opened_when_it_is_needed(task: Tas
 
 
 def test_what_does_not_solve_the_task_again_stays_as_it_is() -> None:
-    assert shortened(AlfworldEnv, small_task(), HOT_APPLE[1:]) == HOT_APPLE[1:]
+    assert shortened(AlfworldEnv, small_task(), HEAT_AND_PLACE[1:]) == HEAT_AND_PLACE[1:]
