@@ -1,11 +1,12 @@
 """Trains a random model of a real one's size on one CUDA GPU: memory, seconds and exactness.
 
-`python -m bench.gpu --tokenizer FOLDER [--shape 7b] [--parts sft resume] [--out FILE]`
+`python -m bench.gpu --tokenizer FOLDER [--shape 7b] [--parts sft resume]`
 FOLDER is any model folder with the embedded model's tokenizer. The model is a Llama of random
 bfloat16 weights, so that texts mean nothing and never end: the longest case. Every part runs a
 whole stage of the `paper` preset with smaller batches, and prints a JSON line with the peak of the
 device's memory beside the dry run's estimate. PPO takes the judge that `reward_model` made, and
-`resume` compares with `sft`: name both. At 7B a part takes one to three minutes.
+`resume` compares with `sft`: name both, or keep what an earlier call made with `--world FOLDER`.
+At 7B a part takes one to three minutes.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,7 @@ from retro_core.training import run
 from retro_core.training.adapters import export_adapter
 from retro_core.training.dry_run import dry_run
 from retro_core.training.launch import prepare_resume, request_stop
+from retro_core.training.peaks import peak_memory
 from retro_core.training.presets import PRESETS
 from retro_core.training.rewards import RewardRequest
 from retro_core.training.snapshot import Snapshot, write_snapshot
@@ -89,7 +91,9 @@ class Bench:
 
     def __init__(self, world: Path, asked: argparse.Namespace) -> None:
         self.world, self.asked = world, asked
-        self.base = random_base(world / "base", asked.shape, asked.tokenizer)
+        self.base = world / "base"
+        if not (self.base / "config.json").exists():
+            random_base(self.base, asked.shape, asked.tokenizer)
         rows = failures(80, visits=VISITS)
         write_snapshot(world / "snapshot.jsonl", Snapshot(tuple(rows[:64]), tuple(rows[64:66])))
         self.losses: list[float] = []
@@ -129,7 +133,7 @@ class Bench:
             "updates": len(losses),
             "seconds_per_update": round(median(gaps), 2) if gaps else None,
             "seconds_in_all": round(time.perf_counter() - began, 1),
-            "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+            "peak_gb": round(peak_memory()["peak_gpu_memory_gb"], 2),
             "reserved_gb": round(torch.cuda.max_memory_reserved() / 1e9, 2),
             "estimate_gb": round(dry_run(spec).gpu_bytes / 1e9, 2),
             "finite": all(math.isfinite(loss) for loss in losses),
@@ -276,23 +280,17 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, default=2048)
     parser.add_argument("--completion", type=int, default=256)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--out", type=Path, help="also append the lines to this file")
+    parser.add_argument("--world", type=Path, help="a folder to keep model and runs in")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    kept = nullcontext(asked.world) if asked.world else tempfile.TemporaryDirectory()
+    with kept as name:
         began = time.perf_counter()
+        Path(name).mkdir(parents=True, exist_ok=True)
         bench = Bench(Path(name), asked)
         print(f"model written in {time.perf_counter() - began:.0f} s", flush=True)
         for part in asked.parts:
-            tell(asked, {"shape": asked.shape, part: told(getattr(bench, part))})
-
-
-def tell(asked: argparse.Namespace, line: Told) -> None:
-    """Print a line, and keep it where that is asked for."""
-    text = json.dumps(line)
-    print(text, flush=True)
-    if asked.out:
-        with asked.out.open("a") as stream:
-            stream.write(text + "\n")
+            line = {"shape": asked.shape, part: told(getattr(bench, part))}
+            print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

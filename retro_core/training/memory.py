@@ -8,9 +8,11 @@ from retro_core.training.spec import Precision, TrainingSpec
 
 # Measured, see docs/training_speed.md: the libraries alone, and the values as wide as the hidden
 # state that a layer keeps of a token for the backward pass. With checkpointing a layer keeps its
-# input, and one layer at a time all of them.
+# input, and one layer at a time all of them. The prompts of all reflections that are written at a
+# time are read together, and the layer at work holds as many values of each of their tokens.
 PROCESS_BYTES = 0.5e9
 KEPT_VALUES = 53.0
+READ_VALUES = 23.0
 # Of one frozen weight; four bits carry their scales with them.
 WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "4bit": 0.6}
 SCORER_WEIGHT_BYTES = 4.0  # on a CPU a reward model scores in float32
@@ -77,12 +79,13 @@ def _item_bytes(spec: TrainingSpec, shape: ModelShape, tokens: float) -> float:
 
 
 def _writing_bytes(spec: TrainingSpec, shape: ModelShape, tokens: float) -> float:
-    """Of the keys and values of all reflections that are written at a time."""
+    """Of all reflections that are written at a time: keys and values, and one layer at work."""
     if not _writes(spec):
         return 0.0
     rates = spec.optimisation
     together = rates.batch_size if spec.stage == "grpo" else spec.ppo.minibatch_size
-    return together * tokens * shape.layers * shape.cached * value_bytes(spec.precision)
+    values = shape.layers * shape.cached + READ_VALUES * shape.hidden
+    return together * tokens * values * value_bytes(spec.precision)
 
 
 def value_bytes(precision: Precision) -> float:
