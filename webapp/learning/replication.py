@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from retro_core.errors import InvalidInput
-from webapp.experiments.curves import curve_of, outcomes_of, solved_by
+from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.learning.steps import WORLD, Say, loaded, play, wait
-from webapp.learning.table import difference, ends
+from webapp.learning.table import attempts, difference, success_cells
 from webapp.tasks.services import generated_set
 from webapp.training.models import TrainingRun
 
@@ -48,13 +48,10 @@ def lines(found: Replication) -> Iterator[str]:
     """Success by attempt with its interval, and the paired difference."""
     trials = found.protocol.trials
     recorded = outcomes_of(one.pk for one in found.arms.values())
-    yield f"| arm | {' | '.join(f'attempt {trial}' for trial in range(1, trials + 1))} |"
+    yield f"| arm | {attempts(trials)} |"
     yield "|---" * (trials + 1) + "|"
     for name, one in found.arms.items():
-        points = curve_of(recorded[one.pk])
-        shares = [f"{100 * point.success.mean:.0f} {ends(point.success)}" for point in points]
-        shares += shares[-1:] * (trials - len(shares))  # all solved before
-        yield f"| {name} | {' | '.join(shares)} |"
+        yield f"| {name} | {success_cells(recorded[one.pk], trials)} |"
     plain, tuned = (solved_by(recorded[found.arms[name].pk], trials) for name in (PLAIN, TUNED))
     gap, p_value = difference(plain, tuned)
     size, interval = gap.split(" ", 1)

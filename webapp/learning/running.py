@@ -56,6 +56,11 @@ def unseen_tasks(protocol: Protocol) -> TaskSet:
     return generated_set(WORLD, protocol.unseen_split, protocol.unseen_tasks, protocol.unseen_seed)
 
 
+def train_tasks(protocol: Protocol) -> TaskSet:
+    """The games that reflections are collected on."""
+    return generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
+
+
 def _control_arms(protocol: Protocol, unseen: TaskSet, say: Say) -> dict[str, Experiment]:
     """`react` to its end, since others take its first trials from the record; the rest started."""
     configs = parts.control_arms(protocol)
@@ -104,7 +109,7 @@ def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[E
     samples = [
         play(
             protocol.title(f"sample {number}"),
-            _train_tasks(protocol),
+            train_tasks(protocol),
             parts.sampling(protocol, number),
             adapter=adapter,
         )
@@ -119,7 +124,7 @@ def collect_plans(protocol: Protocol, say: Say) -> list[Experiment]:
 
     Each plan is rated by a retry. The first trials are one at temperature 0 and some draws.
     """
-    tasks = _train_tasks(protocol)
+    tasks = train_tasks(protocol)
     first = play(protocol.title("first trials"), tasks, parts.first_trials(protocol))
     draws = [
         play(protocol.title(f"luck {draw}"), tasks, parts.luck(protocol, 1, draw))
@@ -144,10 +149,6 @@ def tune(protocol: Protocol, plans: list[Experiment]) -> TrainingRun:
     """Supervised tuning on the plans that helped, launched."""
     query = BufferQuery(experiments=tuple(one.pk for one in plans), seed=protocol.seed)
     return train(protocol, "sft", snapshot(protocol, "plans of hindsight", query))
-
-
-def _train_tasks(protocol: Protocol) -> TaskSet:
-    return generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
 
 
 def _solved_by_another(first: Experiment, among: list[Experiment]) -> list[Task]:

@@ -1,8 +1,8 @@
 """The arms beside each other, every number with its interval."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from retro_core.metrics import Interval, mcnemar, paired_difference
+from retro_core.metrics import Interval, Outcome, mcnemar, paired_difference
 from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import ranking
@@ -17,21 +17,28 @@ def lines(measured: Measured) -> Iterator[str]:
     trials = measured.protocol.trials
     recorded = outcomes_of(one.pk for one in measured.arms.values())
     solved = {name: solved_by(recorded[one.pk], trials) for name, one in measured.arms.items()}
-    heads = [f"attempt {trial}" for trial in range(1, trials + 1)]
-    yield f"| arm | {' | '.join(heads)} | against {BASELINE} | p | repeats | tokens |"
+    yield f"| arm | {attempts(trials)} | against {BASELINE} | p | repeats | tokens |"
     yield "|---" * (trials + 5) + "|"
     for name, experiment in measured.arms.items():
-        points = curve_of(recorded[experiment.pk])
-        shares = [f"{100 * point.success.mean:.0f}" for point in points]
-        shares += [shares[-1]] * (trials - len(shares)) if shares else []
-        if points:
-            shares[-1] += f" {ends(points[-1].success)}"
-        yield f"| {name} | {' | '.join(shares)} | {_against(solved, name)} | {_cost(experiment)} |"
+        shares = success_cells(recorded[experiment.pk], trials)
+        yield f"| {name} | {shares} | {_against(solved, name)} | {_cost(experiment)} |"
     yield ""
     yield from _collected(measured)
     yield from _reward_model(measured)
     yield ""
     yield from ranking.lines(measured)
+
+
+def attempts(trials: int) -> str:
+    """The heads of the columns that `success_cells` fills."""
+    return " | ".join(f"attempt {trial}" for trial in range(1, trials + 1))
+
+
+def success_cells(recorded: Sequence[Outcome], trials: int) -> str:
+    """Percent solved by each attempt with its interval; an attempt nobody needed adds nothing."""
+    points = [point.success for point in curve_of(recorded)]
+    shares = [f"{100 * point.mean:.0f} {ends(point)}" for point in points]
+    return " | ".join(shares + shares[-1:] * (trials - len(shares)))
 
 
 def ends(value: Interval | Estimate) -> str:

@@ -7,7 +7,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
-from webapp.learning import annotator, corrected, ranking, replication, running, table, transfer
+from webapp.learning import (
+    annotator,
+    corrected,
+    judging,
+    ranking,
+    replication,
+    running,
+    table,
+    transfer,
+)
 from webapp.learning.protocol import PROTOCOLS, Protocol
 from webapp.learning.reporting import write_report
 from webapp.system import starting
@@ -24,10 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
         parser.add_argument(
             "--part",
-            choices=["arms", "again", "annotator", "transfer"],
+            choices=["arms", "again", "annotator", "transfer", "judge"],
             default="arms",
             help="all arms; the claim on fresh games; noisy ratings that a script corrects;"
-            " other chores than trained on",
+            " other chores than trained on; a reward model of later failures too",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
@@ -37,6 +46,7 @@ class Command(BaseCommand):
             "again": lambda form: replication.lines(replication.run(form, self.say)),
             "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
             "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
+            "judge": lambda form: judging.lines(judging.run(form, self.say)),
         }
         with starting.studio(self.say):
             try:
