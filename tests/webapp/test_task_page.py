@@ -1,5 +1,6 @@
 """The task page: two trials beside each other, the reflection between them."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,7 +72,16 @@ def test_a_sentence_is_linked_to_the_step_that_followed_it(
 
     followed = f'href="/episodes/{second.pk}/#step-2" title="open blue door">2</a>'
     assert page.index("Next time I will open the blue door.") < page.index(followed)
-    assert 'href="#line-2">follows line 2' in page
+    assert 'href="#line-2">follows “Next time I will open the blue door.”' in page
+
+
+def test_the_steps_of_a_line_stand_in_that_line(viewer: Client, row: ExperimentTask) -> None:
+    plan = "1. Open the blue door.\n2. Go home."
+    StoredReflection.objects.filter(episode__trial=1).update(text=plan)
+
+    page = viewer.get(address(row)).content.decode()
+
+    assert re.search(r"1\. Open the blue door\.</span>[^\n]+#step-2[^\n]+</span>\n<span", page)
 
 
 @pytest.mark.parametrize(

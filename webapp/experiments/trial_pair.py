@@ -29,13 +29,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A step of each trial, or of one; `line` numbers the sentence that the later one follows."""
+    """A step of each trial, or of one; `line` is the sentence that the later one follows."""
 
     number: int
     kind: str
     before: StepRow | None
     after: StepRow | None
-    line: int | None
+    line: "Line | None"
     parts_here: bool
 
 
@@ -55,6 +55,15 @@ class Line:
     text: str
     steps: list[StepRow]
     more: int
+
+    @property
+    def words(self) -> str:
+        return self.text.rstrip()
+
+    @property
+    def gap(self) -> str:
+        """What parts it from the next one: the numbers of its steps belong before it."""
+        return self.text[len(self.words) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +110,7 @@ def trial_pair(before: Episode, after: Episode, trials: Sequence[Episode]) -> Tr
         for row in _between(before, after, trials)
     ]
     line_of = {
-        step.index: line.number
-        for bridge in bridges
-        for line in bridge.lines
-        for step in line.steps
+        step.index: line for bridge in bridges for line in bridge.lines for step in line.steps
     }
     parting = first_parting(pairs)
     rows = [
@@ -189,7 +195,7 @@ def _aligned_row(
     pair: Pair,
     old: Sequence[StepRow],
     new: Sequence[StepRow],
-    line_of: dict[int, int],
+    line_of: dict[int, Line],
     parting: int | None,
 ) -> Row:
     return Row(
