@@ -39,6 +39,15 @@ def test_only_the_last_point_is_labelled() -> None:
     assert return_figure([Series("doors", POINTS)])["data"][2]["text"] == ["", "0.60"]
 
 
+def test_the_lower_of_two_labels_that_would_meet_stands_under_its_point() -> None:
+    lower = [CurveTrial(2, 3, Estimate(0.5, 0.25, 0.75, 4), Estimate(0.57, 0.3, 0.9, 4))]
+
+    figure = return_figure([Series("doors", lower), Series("rooms", POINTS)])
+
+    places = [trace["textposition"] for trace in figure["data"] if "text" in trace]
+    assert places == ["bottom center", "top center"]
+
+
 def test_figures_without_points_are_empty_figures() -> None:
     assert success_figure([Series("doors", [])])["data"][2]["y"] == []
 

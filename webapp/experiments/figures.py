@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,6 +16,7 @@ from webapp.experiments.curves import CurveTrial, Estimate
 Figure = dict[str, Any]  # Plotly's own schema
 HIDDEN_PARTS = ("deviation", "range")
 TICKS_WITH_N = 10
+NEAR = 0.08  # of the highest end: labels nearer to each other could not be read
 NAMED, HOVER = "<b>%{fullData.name}</b><br>", "%{hovertext}<extra></extra>"
 LABEL: Figure = {
     "textposition": "top center",
@@ -240,11 +242,20 @@ def _reference_trace(reference: Reference) -> Figure:
 
 def _figure(traces: list[Figure], series: Sequence[Series]) -> Figure:
     trials = max((point.trial for one in series for point in one.points), default=0)
+    _part_labels(traces)
     figure: Figure = {"data": traces, "layout": _layout(trials)}
     own = [one for one in series if one.kind == "own"]
     if own and trials <= TICKS_WITH_N:
         figure["layout"]["xaxis"] |= _ticks_with_n(own[0].points)
     return figure
+
+
+def _part_labels(traces: Sequence[Figure]) -> None:
+    """Put the lower of two labels that would meet under its point."""
+    ends = sorted((one for one in traces if one.get("text")), key=lambda one: -one["y"][-1])
+    for upper, lower in pairwise(ends):
+        if upper["y"][-1] - lower["y"][-1] < NEAR * ends[0]["y"][-1]:
+            lower["textposition"] = "bottom center"
 
 
 def _ticks_with_n(points: Sequence[CurveTrial]) -> Figure:
