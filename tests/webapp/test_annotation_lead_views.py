@@ -12,6 +12,7 @@ from tests.webapp.annotated import (
     override,
     person,
     queue_of,
+    reflections,
     signed_in,
 )
 from tests.webapp.pages import text
@@ -126,6 +127,24 @@ def test_the_agreement_page_shows_alpha_of_the_answers() -> None:
 
     assert "<dd>1.00</dd>" in page
     assert "ann and ben" in page
+
+
+def test_a_queue_whose_items_are_all_answered_says_that_no_work_is_left(ann: Client) -> None:
+    queue = queue_of(count=1, overlap=1)
+    path = f"/annotation/queues/{queue.pk}/"
+    assert "known after a few answers" in text(ann.get(path))
+
+    give(queue.items.get(), person("ann"), override(0.5))
+
+    assert "none: every item is answered" in text(ann.get(path))
+
+
+def test_a_long_task_key_is_cut_in_the_middle(ann: Client) -> None:
+    reflections(1, name="alfworld-valid_unseen-202")
+
+    page = text(ann.get("/reflections/"))
+
+    assert '<span title="alfworld-valid_unseen-202-0">alfworld…seen-202-0</span>, trial 1' in page
 
 
 def test_a_dispute_is_decided_with_its_reason_and_becomes_gold(item: QueueItem) -> None:
