@@ -54,6 +54,13 @@ def test_create_and_start_queues_it(researcher: Client) -> None:
     assert Experiment.objects.get(name="doors again").status == "queued"
 
 
+def test_a_unit_is_named_where_the_label_does_not_name_it(researcher: Client) -> None:
+    page = text(researcher.get(NEW))
+
+    assert "Max steps</label>" in page
+    assert 'Trials <span class="unit">(per task)</span></label>' in page
+
+
 def test_every_setting_reaches_the_configuration(researcher: Client) -> None:
     new_experiment()
 

@@ -271,6 +271,7 @@ def test_two_runs_are_compared_setting_by_setting(viewer: Client) -> None:
 
     changes = [(c.name, c.before, c.after) for c in page.context["differences"]]
     assert changes == [("optimisation.learning_rate", "0.0005", "0.5")]
+    assert "different snapshots" not in text(page)
     assert viewer.get("/training/compare/?a=x&b=99999999999999999999").status_code == 200
 
 
