@@ -36,6 +36,20 @@ def test_a_task_set_shows_its_tasks_and_experiments(viewer: Client) -> None:
     assert f"/experiments/{experiment.pk}/" in page
 
 
+def test_a_task_set_leads_to_an_experiment_on_it() -> None:
+    task = Task("house-1", "alfworld", "Put a mug on the desk.")
+    older = save_task_set("older", "alfworld", "train", [task], source="by hand")
+    save_task_set("newer", "alfworld", "train", [task], source="by hand")
+    researcher = client_of("researcher")
+    form = f"/experiments/new/?tasks={older.pk}"
+    assert form in researcher.get(f"{LIST}{older.pk}/").content.decode()
+
+    page = researcher.get(form)
+
+    assert page.context["form"]["task_set"].value() == older.pk
+    assert researcher.get("/experiments/new/?tasks=99999999999999999999").status_code == 200
+
+
 def test_a_long_task_set_goes_on_after_a_hundred(
     viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from retro_core.envs.base import registered
 from webapp import present
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, render_page
@@ -60,6 +61,12 @@ def task_set_detail(request: HttpRequest, task_set_id: int) -> HttpResponse:
         "rows": rows,
         "first": first,
         "next": found[TASKS_SHOWN].position if len(found) > TASKS_SHOWN else None,
+        "playable": _is_playable(task_set.environment),
         "experiments": task_set.experiments.unarchived().order_by("-pk")[:10],
     }
     return render(request, "tasks/detail.html", context)
+
+
+def _is_playable(environment: str) -> bool:
+    spec = registered().get(environment)
+    return spec is not None and not spec.missing()

@@ -14,6 +14,7 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.services import clone_values, start
 from webapp.experiments.setting_fields import flat
 from webapp.keyset import whole_number
+from webapp.tasks.models import TaskSet
 
 
 @require_http_methods(["GET", "POST"])
@@ -41,7 +42,7 @@ def experiment_new(request: HttpRequest) -> HttpResponse:
 def _initial(request: HttpRequest) -> dict[str, Any]:
     clone = whole_number(request.GET.get("clone"))
     if clone is None:
-        return fresh_values(_world(request))
+        return _fresh(request)
     original = get_object_or_404(Experiment.objects.select_related("task_set"), pk=clone)
     try:
         values = clone_values(original)
@@ -49,6 +50,14 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         messages.warning(request, f"{original.name} cannot be cloned: {error}")
         return fresh_values()
     return fresh_values() | {"tasks_from": "existing"} | flat(values.pop("config")) | values
+
+
+def _fresh(request: HttpRequest) -> dict[str, Any]:
+    """Proposed values for the task set or the world that the address names."""
+    asked = TaskSet.objects.filter(pk=whole_number(request.GET.get("tasks")) or 0).first()
+    if asked is None:
+        return fresh_values(_world(request))
+    return fresh_values(asked.environment) | {"task_set": asked}
 
 
 def _world(request: HttpRequest) -> str:
