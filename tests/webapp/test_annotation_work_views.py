@@ -186,6 +186,17 @@ def test_a_queue_with_named_people_is_no_ones_else(ann: Client, queue: Queue) ->
     assert ann.get(address(item)).status_code == 404
 
 
+def test_a_full_item_offers_no_place(ann: Client) -> None:
+    item = queue_of(count=1, overlap=1).items.get()
+    assert "Take this item" in text(ann.get(address(item)))
+
+    give(item, person("ben"), override(0.5))
+
+    page = text(ann.get(address(item)))
+    assert "It has all the answers that it needs." in page
+    assert "Take this item" not in page
+
+
 def test_a_closed_queue_takes_no_answer_and_keeps_the_draft(ann: Client, item: QueueItem) -> None:
     ann.post(address(item, "take/"))
     ann.post(address(item, "draft/"), {"note": "kept", "version": 0})

@@ -53,10 +53,12 @@ def _work(item: QueueItem, person: User, sent: Mapping[str, Any] | None) -> dict
     body = sent or (draft.body if draft else answers.as_body(own) if own else {})
     answered = bool(own or (draft and draft.first_kind))
     automatic = item.reflection.automatic_rating
+    done_by_others = item.assignments.filter(state=Assignment.State.DONE).exclude(person=person)
     shows_automatic = item.queue.shows_automatic or answered
     spans = answers.spans_of(body)
     return {
         "own": panels.answer_rows([own])[0] if own else None,
+        "is_full": done_by_others.count() >= item.queue.overlap,
         "may_answer": item.queue.is_open and (holds or own is not None),
         "draft": draft,
         "version": draft.version if draft else 0,
