@@ -163,6 +163,13 @@ def test_a_prompt_that_differs_from_its_digest_is_not_shown_as_sent(
     assert "A forged wall." not in sent
 
 
+def test_a_key_is_listed_once(viewer: Client, experiment: Experiment) -> None:
+    page = text(viewer.get(address("doors-1")))
+
+    assert page.count("<dt><kbd>/</kbd></dt>") == 1
+    assert "<dd>Find in this episode" in page
+
+
 def test_a_step_without_its_prompt_says_so(viewer: Client, experiment: Experiment) -> None:
     Step.objects.update(prompt_sha256="")
 
