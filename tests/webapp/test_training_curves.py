@@ -103,6 +103,15 @@ def test_a_run_of_many_points_opens_with_a_bounded_page(
     assert len(page) < 100_000
 
 
+def test_a_name_that_is_drawn_is_explained() -> None:
+    run = run_with([1, 2])
+
+    page = client_of("viewer").get(f"/training/{run.pk}/").content.decode()
+
+    assert "<dt>loss</dt>" in page
+    assert "<dt>kl</dt>" not in page
+
+
 def test_many_runs_are_drawn_over_each_other() -> None:
     runs = [run_with([1, 2, 3], name) for name in ("one", "two")]
 

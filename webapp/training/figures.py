@@ -15,6 +15,23 @@ COLOURS = 8
 FIRST = ("loss", "reward", "validation_loss", "kl", "entropy", "clip_fraction", "value_loss")
 LAST = ("learning_rate", "grad_norm", "epoch", "num_tokens")
 SERIES = {"train": 1, "validation": 2}
+MEANINGS = {
+    "loss": "What the optimizer lowers; to be compared within one stage alone.",
+    "reward": "Mean worth of the fresh reflections.",
+    "kl": "How far the policy has moved from its frozen start, in nats.",
+    "entropy": "How open the choice of the next token is, in nats a token.",
+    "clip_fraction": "Share of tokens whose update was held back.",
+    "explained_variance": "How well the value head foresees returns: 1 is perfectly.",
+    "mean_token_accuracy": "Share of tokens that the policy held for the likeliest.",
+    "length": "Mean length of the texts written, in tokens.",
+    "finished_share": "Share of texts that came to an end within their limit.",
+    "repeat_share": "Share of texts that repeat another of the same batch.",
+    "loop_share": "Share of texts in which some four words come three times or more.",
+    "equal_reward_share": "Share of groups whose texts were all worth the same: nothing to learn.",
+    "reward_deviation": "Spread of the rewards, as a standard deviation.",
+    "grad_norm": "Length of the gradient before it is clipped.",
+    "num_tokens": "Tokens read so far.",
+}
 
 
 def points_of(run: TrainingRun, after: int = 0) -> tuple[list[Point], int]:
@@ -31,6 +48,11 @@ def run_figures(run: TrainingRun) -> tuple[dict[str, Figure], int]:
     names = ordered({name for name, *_ in points})
     newest = MetricPoint.objects.filter(run=run).aggregate(newest=Max("pk"))["newest"] or 0
     return {name: figure(name, _traces(name, points)) for name in names}, newest
+
+
+def meanings_of(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The names that say too little, explained."""
+    return [(name, MEANINGS[name]) for name in names if name in MEANINGS]
 
 
 def shown_points(runs: Sequence[TrainingRun]) -> dict[int, list[Point]]:

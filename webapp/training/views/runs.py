@@ -14,6 +14,7 @@ from webapp.training import page as words
 from webapp.training.drawn import curve_names
 from webapp.training.figures import (
     compared_figures,
+    meanings_of,
     overlaid_figure,
     points_of,
     run_figures,
@@ -62,7 +63,7 @@ def run_detail(request: HtmxHttpRequest, run_id: int) -> HttpResponse:
             return HttpResponse(status=204)
     if part in ("", "curves"):
         figures, newest = run_figures(run)
-        context |= {"figures": figures, "newest": newest}
+        context |= {"figures": figures, "newest": newest, "meanings": meanings_of(figures)}
     if part in ("", "samples"):
         context |= _samples(run, request.GET.get("step"))
     if not part:
@@ -106,8 +107,10 @@ def run_compare(request: HttpRequest) -> HttpResponse:
         "runs": words.run_rows(runs),
     }
     if len(runs) == 2:
+        figures = compared_figures(runs)
         context |= {
-            "figures": compared_figures(runs),
+            "figures": figures,
+            "meanings": meanings_of(figures),
             "differences": words.shown_changes(changes(runs[0].spec, runs[1].spec)),
             "pairs": _sample_pairs(*runs),
         }
