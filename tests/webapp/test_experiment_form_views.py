@@ -1,5 +1,6 @@
 """The form of a new experiment."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from retro_core.config import ExperimentConfig
 from tests.webapp.pages import text
 from tests.webapp.played import client_of, new_experiment
+from tests.webapp.training_world import made_adapter
 from webapp.experiments.forms import ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
 from webapp.experiments.setting_fields import flat, nested
@@ -153,3 +155,20 @@ def test_settings_survive_the_way_through_the_form() -> None:
     config = ExperimentConfig(trials=4)
 
     assert ExperimentConfig.from_json(nested(flat(config))) == config
+
+
+def test_trained_names_are_proposed_where_each_kind_is_asked(
+    researcher: Client, tmp_path: Path
+) -> None:
+    made_adapter(tmp_path / "a", "house")
+    made_adapter(tmp_path / "b", "judge", kind="reward_model")
+
+    page = text(researcher.get(NEW))
+
+    for kind, field, name in (
+        ("known-policies", "adapter", "house-v1"),
+        ("known-reward-models", "reflection__reward_model", "judge-v1"),
+    ):
+        assert f'<datalist id="{kind}"><option value="{name}"></option></datalist>' in page
+        asked = page[page.index(f'name="{field}"') :]
+        assert f'list="{kind}"' in asked[: asked.index(">")]

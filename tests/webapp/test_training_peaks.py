@@ -7,20 +7,21 @@ import pytest
 from tests.webapp.pages import text
 from tests.webapp.played import client_of
 from tests.webapp.training_world import made_adapter, taken_snapshot
+from webapp.adapters.page import figure_rows
 from webapp.training.models import TrainingRun
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("figures", "told"),
+    ("figures", "note"),
     [
         ({"peak_memory_gb": 1.94}, "at its peak"),
         ({"peak_memory_gb": 1.94, "peak_gpu_memory_gb": 20.24}, "at its peak; on the GPU 20.2 GB"),
     ],
 )
 def test_a_finished_run_tells_the_memory_that_it_took(
-    tmp_path: Path, figures: dict[str, float], told: str
+    tmp_path: Path, figures: dict[str, float], note: str
 ) -> None:
     adapter = made_adapter(tmp_path / "made")
     adapter.figures = figures
@@ -35,5 +36,12 @@ def test_a_finished_run_tells_the_memory_that_it_took(
 
     page = text(client_of("viewer").get(f"/training/{ended.pk}/"))
 
-    assert "1.9" in page
-    assert told in page
+    told = f'<dd>1.9 <span class="unit">GB</span></dd><dd class="note">{note}</dd>'
+    assert f"<dt>Memory</dt>{told}" in page
+
+
+def test_its_adapter_tells_it_in_gigabytes() -> None:
+    assert figure_rows({"peak_memory_gb": 1.94, "reward": 0.5}) == [
+        ("peak memory", "1.9 GB"),
+        ("reward", "0.5"),
+    ]

@@ -73,10 +73,14 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 def figure_rows(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The adapter's card."""
-    return [
-        (name.replace("_", " ").replace(".", ", "), _shown(value))
-        for name, value in flattened(figures)
-    ]
+    return [_figure_row(name, value) for name, value in flattened(figures)]
+
+
+def _figure_row(name: str, value: Any) -> tuple[str, str]:
+    shown = _shown(value)
+    if name.endswith("_gb") and isinstance(value, float):
+        name, shown = name.removesuffix("_gb"), f"{value:.1f} GB"
+    return name.replace("_", " ").replace(".", ", "), shown
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
 from retro_core.config import PRESETS, ExperimentConfig
@@ -28,6 +29,7 @@ from webapp.tasks.services import generated_set
 from webapp.worlds.services.making import corpus_folder
 
 MOST_TASKS = 1000
+MOST_NAMES = 100  # that a field proposes while one types
 SHOWN_ABOVE = frozenset(
     {
         *("reflection__best_of_n", "reflection__reward_model"),
@@ -118,6 +120,16 @@ class ExperimentForm(forms.Form):
         self.fields["pages__store"].label = "Pages of questions"
         self.fields["pages__corpus"].label = "Corpus folder"
         self.fields["shop__observations"].label = "Pages of the shop"
+        self.fields["adapter"].widget.attrs["list"] = "known-policies"
+        self.fields["reflection__reward_model"].widget.attrs["list"] = "known-reward-models"
+
+    @property
+    def trained(self) -> dict[str, list[str]]:
+        """Names to choose from, by the list that proposes them, newest first."""
+        return {
+            "known-policies": _names(Adapter.objects.policies()),
+            "known-reward-models": _names(Adapter.objects.reward_models()),
+        }
 
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
@@ -213,6 +225,10 @@ class ExperimentForm(forms.Form):
             return chosen
         environment, split = values["split"].split(":", 1)
         return generated_set(environment, split, values["count"], values["task_seed"])
+
+
+def _names(adapters: QuerySet[Adapter]) -> list[str]:
+    return list(adapters.values_list("name", flat=True)[:MOST_NAMES])
 
 
 def split_choices() -> list[tuple[str, list[tuple[str, str]]]]:
