@@ -25,7 +25,7 @@ from webapp.training.services.snapshots import freeze
 Say = Callable[[str], None]
 WORLD = "alfworld"
 LOOK_SECONDS = 2.0
-CONCURRENCY = 8
+CONCURRENCY = 16  # what the embedded LM server computes at a time
 GONE_WRONG = {"paused", "cancelled", "failed", "stopped"}
 
 
