@@ -1,4 +1,4 @@
-"""The reward model that has seen later failures too: what it learns from, and its arm."""
+"""The reward model of games that nothing was tuned on: what it learns from, and its arm."""
 
 from pathlib import Path
 
@@ -39,16 +39,13 @@ def test_without_played_arms_it_says_what_to_do(tuning: TrainingRun) -> None:
 
 
 @pytest.mark.usefixtures("tuning")
-def test_it_learns_from_samples_and_from_whole_runs_of_both_writers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_it_learns_from_other_games_than_were_tuned_on(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ranking.ARMS:
         played_experiment(SMALL.title(name))
-    samples = [played_experiment(SMALL.title(f"sample {n}")) for n in range(1, SMALL.samples)]
-    whole = [
-        played_experiment(SMALL.title(f"whole runs of {name}"))
-        for name in (judging.PLAIN, judging.TUNED)
-    ]
+    own = [f"sample {number} elsewhere" for number in range(SMALL.samples)]
+    own += [f"whole runs of {judging.PLAIN}"]
+    for name in ("first trials elsewhere", *own):
+        played_experiment(SMALL.title(name))
     for one in Experiment.objects.all():  # or equal texts would count as repeats of each other
         one.reflections.update(text=f"I tried {one.name}.")
     for module in (judging, running):
@@ -58,11 +55,10 @@ def test_it_learns_from_samples_and_from_whole_runs_of_both_writers(
     with pytest.raises(InvalidInput, match="made no adapter: queued"):  # nothing trains here
         judging.run(SMALL, print)
 
-    frozen = Snapshot.objects.get(name=SMALL.title("ratings of whole runs"))
+    frozen = Snapshot.objects.get(name=SMALL.title("ratings elsewhere"))
     names = set(frozen.items.values_list("experiment_name", flat=True))
-    expected = {one.name for one in (*samples, *whole)} | {SMALL.title("sample 0")}
-    assert names == expected
-    judge = TrainingRun.objects.get(name=SMALL.title("reward model of whole runs"))
+    assert names == {SMALL.title(name) for name in own}
+    judge = TrainingRun.objects.get(name=SMALL.title("reward model elsewhere"))
     assert judge.parent is not None
     assert judge.parent.name == "tuned-v1"
     assert judge.spec["optimisation"]["epochs"] == 1.0
@@ -78,5 +74,5 @@ def test_its_arm_stands_beside_those_without_it(monkeypatch: pytest.MonkeyPatch)
 
     assert told[0] == "areas"
     assert told[-3].startswith("| reflexion | 0 [0, 0] |")
-    assert told[-1].startswith("| best of n, judge of whole runs | 33 [")
+    assert told[-1].startswith("| best of n, judge from elsewhere | 33 [")
     assert told[-1].endswith("| +67 [0, 100] | 0.500 |")

@@ -1,8 +1,10 @@
-"""A reward model of whole runs: it has seen later failures too, as it will where it is asked.
+"""A reward model of games that the reflector was not tuned on.
 
-The protocol's own reward model learns from first failures alone. After several attempts the
-failures left are the hard ones, and the prompt tells of reflections that did not help; who has only
-seen first failures cannot know what that means.
+Where its plans come from, the tuned reflector still knows where things lie: what it writes of a
+thing that nobody has found helps there as often as what it writes of a thing that was seen, and on
+other games far less. So the protocol's own reward model learns to trust searches. This one learns
+from samples on other games, and from whole runs of the plain reflector, whose later failures tell
+of reflections that did not help.
 """
 
 from collections.abc import Iterator
@@ -14,26 +16,28 @@ from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning import ranking
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import Measured, collect_samples, train_tasks, unseen_tasks
-from webapp.learning.steps import Say, loaded, made, play, snapshot, train, wait
+from webapp.learning.replication import PLAIN, SEEDS_ON, TUNED
+from webapp.learning.running import Measured, sampled, train_tasks, unseen_tasks
+from webapp.learning.steps import WORLD, Say, loaded, made, play, snapshot, train, wait
 from webapp.learning.table import attempts, difference, success_cells
+from webapp.tasks.services import generated_set
 from webapp.training.models import TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
-PLAIN, TUNED = "reflexion", "retroformer sft"
-JUDGED = "best of n, judge of whole runs"
+ELSEWHERE = "elsewhere"
+JUDGED = f"best of n, judge from {ELSEWHERE}"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the reward model of whole runs was read on, and the arm that it chose for."""
+    """What that reward model was read on, and the arm that it chose for."""
 
     measured: Measured
     arm: Experiment
 
 
 def run(protocol: Protocol, say: Say) -> Judged:
-    """Play whole runs of the training games, train on all their ratings, read and play.
+    """Collect on other games, train on those ratings, read and play.
 
     Raises InvalidInput where the arms that it is read on are not played yet.
     """
@@ -41,16 +45,14 @@ def run(protocol: Protocol, say: Say) -> Judged:
     arms = {name: _finished(protocol, name) for name in ranking.ARMS}
     if tuning is None or not all(arms.values()):
         raise InvalidInput("There are no arms to read reflections of: run `make learn` first.")
-    whole = _whole_runs(protocol, tuning)
-    samples = collect_samples(protocol, tuning, say)
-    wait(whole, say)
-    query = BufferQuery(experiments=tuple(one.pk for one in (*samples, *whole)), seed=protocol.seed)
-    rated = snapshot(protocol, "ratings of whole runs", query)
-    once = replace(protocol, reward_epochs=1.0)  # three times the ratings of the samples alone
-    judge = train(once, "reward_model", rated, part="of whole runs", parent=made(tuning))
+    collected = _collected(protocol, tuning, say)
+    query = BufferQuery(experiments=tuple(one.pk for one in collected), seed=protocol.seed)
+    rated = snapshot(protocol, f"ratings {ELSEWHERE}", query)
+    once = replace(protocol, reward_epochs=1.0)  # twice the ratings of the protocol's own
+    judge = train(once, "reward_model", rated, part=ELSEWHERE, parent=made(tuning))
     wait([judge], say)
     found = {name: one for name, one in arms.items() if one is not None}
-    measured = Measured(protocol, found, {"sft": tuning, "reward_model": judge}, whole)
+    measured = Measured(protocol, found, {"sft": tuning, "reward_model": judge}, collected)
     say("The reward model reads what was written on the unseen tasks.")
     ranking.read(measured)
     return Judged(measured, _arm(measured, say))
@@ -61,14 +63,20 @@ def _finished(protocol: Protocol, name: str) -> Experiment | None:
     return finished.filter(name=protocol.title(name)).first()
 
 
-def _whole_runs(protocol: Protocol, tuning: TrainingRun) -> list[Experiment]:
-    """Both writers on the training games, as on the unseen ones."""
-    tasks, plain = train_tasks(protocol), parts.control_arms(protocol)[PLAIN]
-    tuned = parts.trained_arm(protocol)
-    return [
-        play(protocol.title(f"whole runs of {TUNED}"), tasks, tuned, adapter=loaded(tuning).name),
-        play(protocol.title(f"whole runs of {PLAIN}"), tasks, plain),
-    ]
+def _collected(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
+    """Samples of the tuned reflector on other games of the split, and whole runs of the plain."""
+    seed = protocol.train_seed + SEEDS_ON
+    games = generated_set(WORLD, protocol.train_split, protocol.train_tasks, seed)
+    first = play(protocol.title(f"first trials {ELSEWHERE}"), games, parts.first_trials(protocol))
+    plain = play(
+        protocol.title(f"whole runs of {PLAIN}"),
+        train_tasks(protocol),
+        parts.control_arms(protocol)[PLAIN],
+    )
+    wait([first], say)
+    samples = sampled(protocol, tuning, games, say, where=ELSEWHERE)
+    wait([plain], say)
+    return [*samples, plain]
 
 
 def _arm(measured: Measured, say: Say) -> Experiment:

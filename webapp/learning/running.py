@@ -105,11 +105,18 @@ def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[E
     to tell the writers apart and nothing of what makes one's reflections help.
     """
     wait([tuning], say)
+    return sampled(protocol, tuning, train_tasks(protocol), say)
+
+
+def sampled(
+    protocol: Protocol, tuning: TrainingRun, tasks: TaskSet, say: Say, *, where: str = ""
+) -> list[Experiment]:
+    """The samples on some games, played; `where` tells other games than those tuned on apart."""
     adapter = loaded(tuning).name
     samples = [
         play(
-            protocol.title(f"sample {number}"),
-            train_tasks(protocol),
+            protocol.title(f"sample {number} {where}".strip()),
+            tasks,
             parts.sampling(protocol, number),
             adapter=adapter,
         )

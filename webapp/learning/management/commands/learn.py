@@ -36,7 +36,7 @@ class Command(BaseCommand):
             choices=["arms", "again", "annotator", "transfer", "judge"],
             default="arms",
             help="all arms; the claim on fresh games; noisy ratings that a script corrects;"
-            " other chores than trained on; a reward model of later failures too",
+            " other chores than trained on; a reward model of games not tuned on",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
