@@ -1,10 +1,9 @@
 """A reward model of games that the reflector was not tuned on.
 
-Where its plans come from, the tuned reflector still knows where things lie: what it writes of a
-thing that nobody has found helps there as often as what it writes of a thing that was seen, and on
-other games far less. So the protocol's own reward model learns to trust searches. This one learns
-from samples on other games, and from whole runs of the plain reflector, whose later failures tell
-of reflections that did not help.
+On the games that its plans come from, the tuned reflector still knows where things lie: its long
+searches help there as often as its short plans, on other games far less. So the protocol's own
+reward model learns to trust searches. This one learns from samples on other games, and from whole
+runs of the plain reflector, whose later failures tell of reflections that did not help.
 """
 
 from collections.abc import Iterator
