@@ -177,7 +177,7 @@ class ExperimentForm(forms.Form):
         several = (values.get("reflection__best_of_n") or 1) > 1
         if values.get("method") != "retroformer" or not several:
             return
-        known = Adapter.objects.filter(kind=Adapter.Kind.REWARD_MODEL)
+        known = Adapter.objects.reward_models()
         if not known.filter(name=values.get("reflection__reward_model")).exists():
             names = ", ".join(known.values_list("name", flat=True)[:10]) or "none yet"
             self._complain("reflection__reward_model", f"Best of N needs one. There are: {names}.")
