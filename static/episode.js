@@ -111,8 +111,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     event.preventDefault();
   }
 });
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id?.startsWith("notes-")) event.target.querySelector("textarea, input[list]")?.focus();
+// With the swap, not some milliseconds later: whoever types at once must not be moved elsewhere.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const box = event.target;
+  if (box.id?.startsWith("notes-")) (box.querySelector("textarea") ?? box.querySelector("input[list]"))?.focus();
 });
 document.querySelectorAll("[data-found-step]").forEach((button) => {
   button.hidden = false;
