@@ -19,12 +19,16 @@ class Protocol:
 
     The actor acts at temperature 0, as in Reflexion, so that a retry differs by its reflection
     alone; `luck_temperature` is that of the control that only tries again, and of `luck_draws`
-    more first trials of every training task: their successes give plans, and their failures are
-    more to reflect on. Reflections are collected in `train_split`: rooms that the actor was not
-    tuned on, or it would fail too rarely, and that are not among those of `unseen_split`.
-    The reward model and the policies learn from `samples` reflections of the tuned reflector on
-    every first failure, drawn at `sample_temperature` so that those of one failure differ, each
-    rated by a retry.
+    more first trials of every task for plans: their successes give plans, and their failures are
+    more to reflect on. Both halves of the training games are of `train_split`: rooms that the
+    actor was not tuned on, or it would fail too rarely, and that are not among those of
+    `unseen_split`. Plans for supervised tuning come from `train_tasks` games.
+    Ratings come from `rated_tasks` others: where the reflector was tuned it still knows where
+    things lie, so that its searches help there and hardly elsewhere. The policies learn from
+    `samples` reflections of the tuned reflector on every first failure, drawn at
+    `sample_temperature` so that those of one failure differ, each rated by a retry; the reward
+    model from these and from `plain_trials` attempts with the plain reflector, whose later
+    failures hold more reflections that did not help.
     `noise` is the share of retries that are made lucky, or made to ignore good advice, for the
     simulated annotator, who looks at the shares `corrected` of all ratings; reward models of
     the shares `corrected_arms` are trained and played with. `more_controls` adds two arms: the
@@ -33,6 +37,7 @@ class Protocol:
 
     name: str
     train_tasks: int
+    rated_tasks: int
     unseen_tasks: int
     samples: int
     luck_draws: int
@@ -48,6 +53,8 @@ class Protocol:
     unseen_split: str = "valid_unseen"
     train_seed: int = 101
     unseen_seed: int = 202
+    rated_seed: int = 303
+    plain_trials: int = 3
     luck_temperature: float = 0.5
     sft_copies: int = 8
     sft_learning_rate: float = 1e-3
@@ -66,10 +73,11 @@ class Protocol:
 _SMALL = Protocol(
     name="small",
     train_tasks=72,
+    rated_tasks=72,
     unseen_tasks=36,
     samples=4,
     luck_draws=3,
-    reward_epochs=2.0,
+    reward_epochs=1.0,
     policy_updates=8,
     policy_batch=4,
     best_of_n=3,
@@ -81,6 +89,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         _SMALL,
         name="full",
         train_tasks=150,
+        rated_tasks=150,
         unseen_tasks=60,
         samples=6,
         luck_draws=5,
@@ -93,6 +102,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         _SMALL,
         name="tiny",
         train_tasks=8,
+        rated_tasks=8,
         unseen_tasks=3,
         samples=2,
         policy_updates=1,
@@ -125,16 +135,21 @@ def base_config(protocol: Protocol) -> ExperimentConfig:
 
 
 def first_trials(protocol: Protocol) -> ExperimentConfig:
-    """The actor's own first trial of every training task."""
+    """The actor's own first trial of every task."""
     return replace(base_config(protocol), method="react", trials=1)
 
 
 def sampling(protocol: Protocol, sample: int) -> ExperimentConfig:
-    """One reflection of the tuned reflector on every training failure, rated by one retry."""
+    """One reflection of the tuned reflector on every first failure, rated by one retry."""
     config = base_config(protocol)
     heat = protocol.sample_temperature
     reflection = replace(config.reflection, sample=sample, temperature=heat)
     return replace(config, method="retroformer", trials=2, reflection=reflection)
+
+
+def plain_run(protocol: Protocol) -> ExperimentConfig:
+    """The plain reflector on the games for ratings."""
+    return replace(base_config(protocol), method="reflexion", trials=protocol.plain_trials)
 
 
 def luck(protocol: Protocol, trials: int, draw: int = 0) -> ExperimentConfig:

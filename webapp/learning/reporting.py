@@ -29,7 +29,8 @@ def _text(measured: Measured) -> Iterator[str]:
     yield ""
     yield (
         f"{protocol.train_tasks} household games of the split `{protocol.train_split}` (seed"
-        f" {protocol.train_seed}) to collect reflections, each rated by a real retry;"
+        f" {protocol.train_seed}) for plans to tune on, {protocol.rated_tasks} others (seed"
+        f" {protocol.rated_seed}) for ratings, each of a real retry;"
         f" {protocol.unseen_tasks} games of `{protocol.unseen_split}` (seed {protocol.unseen_seed})"
         f" to measure, up to {protocol.trials} attempts of {protocol.steps} steps. The actor is"
         f" frozen and acts at temperature 0, in `resample` at {protocol.luck_temperature}. All arms"

@@ -39,16 +39,20 @@ def run(protocol: Protocol, say: Say) -> Measured:
     unseen = unseen_tasks(protocol)
     plans = collect_plans(protocol, say)
     tuning = tune(protocol, plans)
-    arms = _control_arms(protocol, unseen, say)  # played while that is trained
+    plain = _played_while_tuning(protocol, unseen, say)
     samples = collect_samples(protocol, tuning, say)
-    rated = ratings(protocol, samples)
+    wait([plain], say)
+    arms = _control_arms(protocol, unseen, say)  # what waits for ratings comes before them
+    judged = ratings(protocol, "ratings", [*samples, plain])
+    sampled = ratings(protocol, "ratings of samples", samples)
     runs = {"sft": tuning}
     arms |= _trained_arms(protocol, unseen, runs)
     for stage in AFTER_TUNING:
+        rated = judged if stage == "reward_model" else sampled
         runs[stage] = _train(protocol, stage, rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
-    return Measured(protocol, arms, runs, [*plans, *samples])
+    return Measured(protocol, arms, runs, [*plans, *samples, plain])
 
 
 def unseen_tasks(protocol: Protocol) -> TaskSet:
@@ -57,8 +61,13 @@ def unseen_tasks(protocol: Protocol) -> TaskSet:
 
 
 def train_tasks(protocol: Protocol) -> TaskSet:
-    """The games that reflections are collected on."""
+    """The games that plans for supervised tuning come from."""
     return generated_set(WORLD, protocol.train_split, protocol.train_tasks, protocol.train_seed)
+
+
+def rated_tasks(protocol: Protocol) -> TaskSet:
+    """The games that ratings come from."""
+    return generated_set(WORLD, protocol.train_split, protocol.rated_tasks, protocol.rated_seed)
 
 
 def _control_arms(protocol: Protocol, unseen: TaskSet, say: Say) -> dict[str, Experiment]:
@@ -98,24 +107,29 @@ def _trained_arms(
     return arms
 
 
+def _played_while_tuning(protocol: Protocol, unseen: TaskSet, say: Say) -> Experiment:
+    """The plain reflector on the games for ratings, and `react`, since neither needs an adapter.
+
+    First the first trials of those games: the tuned reflector's samples take them from the record.
+    """
+    tasks = rated_tasks(protocol)
+    first = play(protocol.title("first trials elsewhere"), tasks, parts.first_trials(protocol))
+    wait([first], say)
+    plain = play(protocol.title("reflexion elsewhere"), tasks, parts.plain_run(protocol))
+    play(protocol.title("react"), unseen, parts.control_arms(protocol)["react"])
+    return plain
+
+
 def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
     """Reflections of the tuned reflector on every first failure, each rated by a retry.
 
-    It is what the reward model has to judge. From ratings of another writer beside it, it learns
-    to tell the writers apart and nothing of what makes one's reflections help.
+    On games that it was not tuned on: see `Protocol`.
     """
     wait([tuning], say)
-    return sampled(protocol, tuning, train_tasks(protocol), say)
-
-
-def sampled(
-    protocol: Protocol, tuning: TrainingRun, tasks: TaskSet, say: Say, *, where: str = ""
-) -> list[Experiment]:
-    """The samples on some games, played; `where` tells other games than those tuned on apart."""
-    adapter = loaded(tuning).name
+    adapter, tasks = loaded(tuning).name, rated_tasks(protocol)
     samples = [
         play(
-            protocol.title(f"sample {number} {where}".strip()),
+            protocol.title(f"sample {number} elsewhere"),
             tasks,
             parts.sampling(protocol, number),
             adapter=adapter,
@@ -165,10 +179,10 @@ def _solved_by_another(first: Experiment, among: list[Experiment]) -> list[Task]
     return list(Task.objects.filter(pk__in=failed).filter(pk__in=solved).order_by("pk"))
 
 
-def ratings(protocol: Protocol, samples: list[Experiment]) -> Snapshot:
-    """What the reward model learns from: the tuned reflector's samples."""
-    query = BufferQuery(experiments=tuple(one.pk for one in samples), seed=protocol.seed)
-    return snapshot(protocol, "ratings", query)
+def ratings(protocol: Protocol, part: str, collected: list[Experiment]) -> Snapshot:
+    """The ratings of those experiments, frozen."""
+    query = BufferQuery(experiments=tuple(one.pk for one in collected), seed=protocol.seed)
+    return snapshot(protocol, part, query)
 
 
 def _train(

@@ -10,7 +10,6 @@ from retro_core.errors import InvalidInput
 from webapp.learning import (
     annotator,
     corrected,
-    judging,
     ranking,
     replication,
     running,
@@ -33,10 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
         parser.add_argument(
             "--part",
-            choices=["arms", "again", "annotator", "transfer", "judge"],
+            choices=["arms", "again", "annotator", "transfer"],
             default="arms",
             help="all arms; the claim on fresh games; noisy ratings that a script corrects;"
-            " other chores than trained on; a reward model of games not tuned on",
+            " other chores than trained on",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
@@ -46,7 +45,6 @@ class Command(BaseCommand):
             "again": lambda form: replication.lines(replication.run(form, self.say)),
             "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
             "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
-            "judge": lambda form: judging.lines(judging.run(form, self.say)),
         }
         with starting.studio(self.say):
             try:
