@@ -1,5 +1,6 @@
 """What the table says of the reward model on tasks that nothing learned from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,9 @@ def measured(scorer: Adapter) -> Measured:
     return Measured(PROTOCOLS["small"], arms, {"reward_model": run}, [])
 
 
-def read_at_once(scorer: Adapter) -> None:
+def read_at_once(scorer: Adapter, tasks: str = "unseen tasks") -> None:
     """In the worker's place: the score is the rating of what is held out."""
-    written = Snapshot.objects.get(name="learn small: reflections on unseen tasks")
+    written = Snapshot.objects.get(name=f"learn small: reflections on {tasks}")
     held = written.items.filter(split=SnapshotItem.Split.VALIDATION)
     ModelScore.objects.bulk_create(
         ModelScore(adapter=scorer, reflection_id=item.reflection_id, score=item.rating)
@@ -61,16 +62,49 @@ def test_scores_are_told_over_all_arms_and_within_each(
 
     monkeypatch.setattr(ranking.time, "sleep", work)
 
-    ranking.read(measured)
+    reading = ranking.of_arms(measured)
+    ranking.read(reading)
 
-    told = list(ranking.lines(measured))
+    told = list(ranking.lines(reading))
     whole = next(line for line in told if line.startswith("| all |"))
     assert "| 1.00 [" in whole
     # All were written after trial 1, so that the trial number tells nothing.
     assert "| 0.50 [" in whole
+    assert "| +0.50 [0.50, 0.50] |" in whole
     within = [line for line in told if line.startswith(("| plain |", "| tuned |"))]
     assert len(within) == 2
     assert all("one class only" in line for line in within)
+
+
+def test_two_readings_are_told_each_and_together(
+    measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ranking.of_arms(measured)
+    fresh = replace(first, experiments=first.experiments[:1], tasks="fresh tasks")
+    monkeypatch.setattr(
+        ranking.time, "sleep", lambda _: Measurement.objects.update(status=Measurement.Status.DONE)
+    )
+    for reading in (first, fresh):
+        ranking.read(reading)
+    read_at_once(scorer)
+
+    told = list(ranking.lines(first, fresh))
+
+    counts = [int(line.split("|")[2]) for line in told[2:5]]
+    assert [line.split("|")[1].strip() for line in told[2:5]] == [
+        "unseen tasks",
+        "fresh tasks",
+        "all",
+    ]
+    assert counts[0] + counts[1] == counts[2]
+    assert counts[1] > 0
+    assert "one class only" in told[3]
+    assert told[3].endswith("|  |")
+
+
+def test_arms_that_are_not_all_played_are_not_read(measured: Measured) -> None:
+    scorer = measured.runs["reward_model"]
+    assert ranking.of_finished_arms(measured.protocol, scorer) is None
 
 
 def test_a_measurement_that_failed_says_why(
@@ -82,4 +116,4 @@ def test_a_measurement_that_failed_says_why(
     monkeypatch.setattr(ranking.time, "sleep", work)
 
     with pytest.raises(ranking.InvalidInput, match="No memory"):
-        ranking.read(measured)
+        ranking.read(ranking.of_arms(measured))

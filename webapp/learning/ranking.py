@@ -2,28 +2,75 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from retro_core.errors import InvalidInput
+from retro_core.refit import auc_gain
 from retro_core.training.evaluation import Floats, auc_with_interval
 from webapp.annotation.models import Measurement, ModelScore
 from webapp.annotation.services import measuring
+from webapp.experiments.models import Experiment
 from webapp.learning.corrected import RESAMPLES, Area, area_of
+from webapp.learning.protocol import Protocol
 from webapp.learning.running import Measured
 from webapp.learning.steps import LOOK_SECONDS, made, snapshot
-from webapp.training.models import Snapshot, SnapshotItem
+from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
 # Whose reflections it neither chose nor shaped: best of N and PPO would be marked by their marker.
 ARMS = ("reflexion", "retroformer sft", "retroformer grpo")
 READ_SHARE = 0.9  # the most that a snapshot holds out, and only what is held out is read
+Scores = Mapping[int | None, float]
 
 
-def read(measured: Measured) -> None:
-    """Have the reward model read what those arms wrote on the unseen tasks, and wait for it."""
-    reads, scorer = Measurement.Kind.SCORES, made(measured.runs["reward_model"])
-    written = _written(measured)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What some arms wrote on tasks that nothing learned from, and the run whose model reads it."""
+
+    protocol: Protocol
+    scorer: TrainingRun
+    experiments: tuple[int, ...]
+    tasks: str = "unseen tasks"
+
+    def written(self) -> Snapshot:
+        """The reflections, frozen."""
+        query = BufferQuery(
+            experiments=self.experiments,
+            validation_share=READ_SHARE,
+            repeats="keep",
+            seed=self.protocol.seed,
+        )
+        return snapshot(self.protocol, f"reflections on {self.tasks}", query)
+
+    def scored(self) -> tuple[list[SnapshotItem], Scores]:
+        """What was read, and the score by reflection."""
+        held = self.written().items.filter(split=SnapshotItem.Split.VALIDATION)
+        ids = held.exclude(reflection=None).values("reflection")
+        known = ModelScore.objects.filter(adapter=made(self.scorer), reflection__in=ids)
+        scores: Scores = dict(known.values_list("reflection", "score"))
+        items = held.defer("prompt", "text")
+        return [item for item in items if item.reflection_id in scores], scores
+
+
+def of_arms(measured: Measured) -> Reading:
+    """The reading of the protocol's own arms."""
+    arms = tuple(measured.arms[name].pk for name in ARMS if name in measured.arms)
+    return Reading(measured.protocol, measured.runs["reward_model"], arms)
+
+
+def of_finished_arms(protocol: Protocol, scorer: TrainingRun) -> Reading | None:
+    """The same from the record; None where they are not all played."""
+    named = Experiment.objects.filter(name__in=[protocol.title(name) for name in ARMS])
+    played = named.filter(status=Experiment.Status.FINISHED).values_list("pk", flat=True)
+    return Reading(protocol, scorer, tuple(played)) if len(played) == len(ARMS) else None
+
+
+def read(reading: Reading) -> None:
+    """Have the reward model read it, and wait. Raises InvalidInput with the reason it cannot."""
+    reads, scorer = Measurement.Kind.SCORES, made(reading.scorer)
+    written = reading.written()
     row = measuring.newest(reads, adapter=scorer, snapshot=written)
     if row is None or row.status == Measurement.Status.FAILED:
         row = measuring.ask(reads, adapter=scorer, snapshot=written)
@@ -34,34 +81,28 @@ def read(measured: Measured) -> None:
         raise InvalidInput(f"The reward model cannot read the reflections: {row.reason}")
 
 
-def _written(measured: Measured) -> Snapshot:
-    arms = tuple(measured.arms[name].pk for name in ARMS if name in measured.arms)
-    seed = measured.protocol.seed
-    query = BufferQuery(experiments=arms, validation_share=READ_SHARE, repeats="keep", seed=seed)
-    return snapshot(measured.protocol, "reflections on unseen tasks", query)
-
-
-def lines(measured: Measured) -> Iterator[str]:
+def lines(*readings: Reading) -> Iterator[str]:
     """Areas of the scores and of the trial number, over all those reflections and by arm.
 
     Between arms a score may tell who wrote a text, within one only what it says.
     """
-    reward_model, seed = made(measured.runs["reward_model"]), measured.protocol.seed
-    held = _written(measured).items.filter(split=SnapshotItem.Split.VALIDATION)
-    ids = held.exclude(reflection=None).values("reflection")
-    known = ModelScore.objects.filter(adapter=reward_model, reflection__in=ids)
-    scores: Mapping[int | None, float] = dict(known.values_list("reflection", "score"))
-    items = [item for item in held.defer("prompt", "text") if item.reflection_id in scores]
-    yield "| reward model on unseen tasks | rated | tasks | above 0 | ROC-AUC | trial number |"
-    yield "|---|---|---|---|---|---|"
+    heads = ("reward model", "rated", "tasks", "above 0", "ROC-AUC", "trial number", "more")
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    items: list[SnapshotItem] = []
+    scores: dict[int | None, float] = {}
+    seed = readings[0].protocol.seed
+    for reading in readings:
+        mine, known = reading.scored()
+        items, scores = items + mine, {**scores, **known}
+        if len(readings) > 1:
+            yield _row(reading.tasks, mine, scores, seed)
     yield _row("all", items, scores, seed)
     for name in dict.fromkeys(item.experiment_name for item in items):
         yield _row(name, [one for one in items if one.experiment_name == name], scores, seed)
 
 
-def _row(
-    name: str, items: Sequence[SnapshotItem], scores: Mapping[int | None, float], seed: int
-) -> str:
+def _row(name: str, items: Sequence[SnapshotItem], scores: Scores, seed: int) -> str:
     """The trial number may count in either direction, whichever is better for it."""
     accepted = np.array([item.rating > 0 for item in items])
     tasks = [item.task_key for item in items]
@@ -69,8 +110,16 @@ def _row(
     def area(values: Floats) -> Area:
         return auc_with_interval(values, accepted, tasks, resamples=RESAMPLES, seed=seed)
 
-    trials = np.array([float(item.trial) for item in items])
-    by_trial = max((area(trials), area(-trials)), key=lambda found: found["mean"] or 0.0)
-    own = area(np.array([scores[item.reflection_id] for item in items]))
+    own = np.array([scores[item.reflection_id] for item in items])
+    number = np.array([float(item.trial) for item in items])
+    trials = max((number, -number), key=lambda values: area(values)["mean"] or 0.0)
+    more = auc_gain(trials, own, accepted, tasks, seed=seed)
     counts = f"{len(items)} | {len(set(tasks))} | {accepted.sum()}"
-    return f"| {name} | {counts} | {area_of(own)} | {area_of(by_trial)} |"
+    return f"| {name} | {counts} | {area_of(area(own))} | {area_of(area(trials))} | {_gap(more)} |"
+
+
+def _gap(value: Area) -> str:
+    """A difference of areas with its sign; nothing where one is not known."""
+    if value["mean"] is None or value["low"] is None or value["high"] is None:
+        return ""
+    return f"{value['mean']:+.2f} [{value['low']:.2f}, {value['high']:.2f}]"

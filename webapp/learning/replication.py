@@ -1,12 +1,13 @@
 """The claim again: the tuned reflector beside the plain one on games that no arm has seen."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retro_core.errors import InvalidInput
 from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
+from webapp.learning import ranking
 from webapp.learning.protocol import Protocol
 from webapp.learning.steps import WORLD, Say, loaded, play, wait
 from webapp.learning.table import attempts, difference, success_cells
@@ -19,10 +20,11 @@ SEEDS_ON = 202  # from the games of the protocol to other ones
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """Both arms on the fresh games."""
+    """Both arms on the fresh games, and what the reward model read on all unseen ones."""
 
     protocol: Protocol
     arms: Mapping[str, Experiment]
+    readings: list[ranking.Reading] = field(default_factory=list)
 
 
 def run(protocol: Protocol, say: Say) -> Replication:
@@ -41,7 +43,23 @@ def run(protocol: Protocol, say: Say) -> Replication:
         for name, (config, adapter) in configs.items()
     }
     wait(arms.values(), say)
-    return Replication(protocol, arms)
+    return Replication(protocol, arms, _readings(protocol, arms, say))
+
+
+def _readings(
+    protocol: Protocol, arms: Mapping[str, Experiment], say: Say
+) -> list[ranking.Reading]:
+    """Of the protocol's arms and of these; none before there are arms and a reward model."""
+    scorer = TrainingRun.objects.filter(name=protocol.title("reward model")).first()
+    own = ranking.of_finished_arms(protocol, scorer) if scorer and scorer.adapter else None
+    if scorer is None or own is None:
+        return []
+    fresh = tuple(one.pk for one in arms.values())
+    readings = [own, ranking.Reading(protocol, scorer, fresh, tasks="fresh tasks")]
+    say("The reward model reads what was written on the fresh games.")
+    for reading in readings:
+        ranking.read(reading)
+    return readings
 
 
 def lines(found: Replication) -> Iterator[str]:
@@ -57,3 +75,6 @@ def lines(found: Replication) -> Iterator[str]:
     size, interval = gap.split(" ", 1)
     yield ""
     yield f"{TUNED} against {PLAIN}: {size} points {interval}, p {p_value}."
+    if found.readings:
+        yield ""
+        yield from ranking.lines(*found.readings)

@@ -26,7 +26,7 @@ def lines(measured: Measured) -> Iterator[str]:
     yield from _collected(measured)
     yield from _reward_model(measured)
     yield ""
-    yield from ranking.lines(measured)
+    yield from ranking.lines(ranking.of_arms(measured))
 
 
 def attempts(trials: int) -> str:

@@ -56,7 +56,7 @@ class Command(BaseCommand):
     def _arms(self, form: Protocol) -> Iterator[str]:
         measured = running.run(form, self.say)
         self.say("The reward model reads what was written on the unseen tasks.")
-        ranking.read(measured)
+        ranking.read(ranking.of_arms(measured))
         yield from table.lines(measured)
         report = write_report(measured)
         self.say(f"The same with curves, as report {report.pk}: {report.title}")
