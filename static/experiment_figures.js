@@ -34,6 +34,11 @@ function drawFigures() {
   });
 }
 
+// The key names what is drawn; without a box for it a kind is always drawn.
+function nameWhatIsDrawn() {
+  document.querySelectorAll("[data-legend]").forEach((line) => (line.hidden = !(chosen[line.dataset.legend] ?? true)));
+}
+
 function openPoint({ points: [point] }) {
   if (point?.customdata) location.href = point.customdata;
 }
@@ -43,6 +48,7 @@ function onToggle(event) {
   chosen[event.target.dataset.part || event.target.dataset.kind] = event.target.checked;
   drawFigures();
   linkWhatIsDrawn();
+  nameWhatIsDrawn();
 }
 
 // The CSV file holds the kinds of curves that are drawn, no more and no fewer.
@@ -72,6 +78,7 @@ function ready() {
   document.querySelectorAll("[data-toggles], [data-png]").forEach((part) => (part.hidden = false));
   readBoxes();
   linkWhatIsDrawn();
+  nameWhatIsDrawn();
   drawFigures();
 }
 

@@ -83,6 +83,15 @@ def test_an_address_of_nothing_is_not_found(path: str) -> None:
     assert b"Retroformer Studio" in response.content
 
 
+def test_not_found_keeps_the_way_elsewhere_for_who_is_signed_in(client: Client) -> None:
+    known = client_of("viewer").get("/nowhere/").content
+    stranger = client.get("/nowhere/").content
+
+    assert b'aria-label="Main"' in known
+    assert b'aria-label="Main"' not in stranger
+    assert b"There is nothing at this address" in stranger
+
+
 def test_a_forbidden_page_has_the_house_style(client: Client) -> None:
     response = client_of("").get("/experiments/")
 

@@ -69,6 +69,15 @@ def test_a_chart_spans_its_axes() -> None:
     assert [words for _, words in drawn.y_ticks] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
 
 
+def test_curves_differ_in_more_than_colour() -> None:
+    points = [[1, 0.0, 0.0, 0.5, 3]]
+    series = [{"id": number, "name": f"run {number}", "points": points} for number in range(6)]
+
+    drawn = chart({"metric": "success", "series": series})
+
+    assert len({line.stroke for line in drawn.lines}) == 6
+
+
 def test_markdown_is_shown_and_its_tags_are_not_run(viewer: Client) -> None:
     report = report_of("**bold** <script>alert(1)</script> [x](javascript:alert(1))")
 

@@ -6,6 +6,14 @@ reader needs to tell colours apart.
 
 SERIES = 8
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
+STROKES = {  # the same for a drawing of lines: lengths drawn and left out
+    "solid": "none",
+    "dash": "7 4",
+    "dot": "2 4",
+    "dashdot": "7 4 2 4",
+    "longdash": "13 4",
+    "longdashdot": "13 4 2 4",
+}
 MARKERS = (
     "circle",
     "square",
@@ -30,6 +38,11 @@ def band(number: int) -> str:
 
 def dash(number: int) -> str:
     return DASHES[_place(number)]
+
+
+def stroke(number: int) -> str:
+    """The dash as SVG's `stroke-dasharray`."""
+    return STROKES[dash(number)]
 
 
 def marker(number: int) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapp import present
+from webapp.experiments import palette
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640.0, 260.0, 46.0, 14.0, 14.0, 34.0
 TICKS = 4
-SERIES_COLOURS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Line:
     name: str
     address_id: int
     colour: int
+    stroke: str
     path: str
     band: str
     dots: list[tuple[float, float, str]]
@@ -74,7 +75,8 @@ def _line(one: dict[str, Any], number: int, place: Any, words: Any) -> Line:  # 
     return Line(
         name=one["name"],
         address_id=one["id"],
-        colour=number % SERIES_COLOURS + 1,
+        colour=number % palette.SERIES + 1,
+        stroke=palette.stroke(number + 1),
         path=_path(middle),
         band=f"{_path(upper)}L{_path(lower[::-1])[1:]}Z" if points else "",
         dots=[
