@@ -157,7 +157,7 @@ def _trace(
             "width": 1.75,
             "dash": "dot" if dotted and split == "validation" else "solid",
         },
-        "marker": {"size": 4},
+        "marker": {"size": 8 if len(rows) == 1 else 4},  # one point has no line to be seen by
     }
 
 
