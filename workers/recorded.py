@@ -20,14 +20,17 @@ from workers.build import Parts
 def recorded_episode(row: ExperimentTask, parts: Parts, trial: Trial) -> CoreEpisode | None:
     """The episode that playing this trial would only repeat, as this trial's own; costs nothing.
 
-    It has the same prompt head, actor, settings and temperature, and the same seed unless the
-    temperature is 0.
+    It has the same prompt head, world, actor, settings, temperature and code, and the same seed
+    unless the temperature is 0.
     """
     if not parts.config.reuse:
         return None
     head = _head(row, parts, trial)
     played = Episode.objects.filter(task=row.task, experiment__source="played")
-    played = played.filter(experiment__actor_model=row.experiment.actor_model)
+    played = played.filter(
+        experiment__actor_model=row.experiment.actor_model,
+        experiment__code_version=row.experiment.code_version,
+    )
     for found in played.select_related("experiment", "head", "task").order_by("pk"):
         if _repeats(found, trial, parts.config) and as_core(found).head == head:
             return _as_trial(as_core(found), trial)
@@ -46,7 +49,7 @@ def _repeats(found: Episode, trial: Trial, config: ExperimentConfig) -> bool:
     other = config_of(found.experiment)
     temperature = trial_temperature(found.trial, other)
     return (
-        other.episode == config.episode
+        (other.episode, other.pages, other.shop) == (config.episode, config.pages, config.shop)
         and replace(other.actor, temperature=0.0) == replace(config.actor, temperature=0.0)
         and temperature == trial.temperature
         and (temperature == 0 or found.seed == trial.seed)

@@ -74,6 +74,25 @@ def test_without_the_setting_everything_is_played_again(monkeypatch: pytest.Monk
     assert len(asked) == 2 * calls
 
 
+@pytest.mark.parametrize("changed", ["pages", "code"])
+def test_an_episode_of_another_world_or_code_is_no_repetition(
+    monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    asked: list[int] = []
+    first = play(monkeypatch, "first", counting(asked))
+    calls = len(asked)
+    other = counting(asked)
+    if changed == "pages":
+        pages = replace(REUSING.pages, store="wikipedia")
+        other = replace(other, config=replace(REUSING, pages=pages))
+    else:
+        Experiment.objects.filter(pk=first.pk).update(code_version="older")
+
+    play(monkeypatch, "second", other)
+
+    assert len(asked) == 2 * calls
+
+
 def test_hindsight_writes_the_shortened_plan_of_a_recorded_success(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
