@@ -75,6 +75,23 @@ def test_counters_curve_and_task_follow_each_episode(row: ExperimentTask) -> Non
     assert list(points) == [(1, 1, 0, 0.0, 4), (2, 1, 1, 1.0, 2)]
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 1, 3)])
+def test_a_task_is_solved_once_at_its_first_success_in_whatever_order(
+    row: ExperimentTask, order: tuple[int, ...]
+) -> None:
+    made = {1: solved(row, 1), 2: solved(row, 2), 3: played(row, 3)}
+
+    for trial in order:
+        record_episode(row, made[trial])
+
+    experiment = Experiment.objects.get()
+    row.refresh_from_db()
+    assert (experiment.tasks_ended, experiment.tasks_solved) == (1, 1)
+    assert (row.state, row.trials_done, row.solved_at_trial) == ("solved", 3, 1)
+    points = CurvePoint.objects.order_by("trial").values_list("trial", "attempts", "solved")
+    assert list(points) == [(1, 1, 1), (2, 1, 0), (3, 1, 0)]
+
+
 def test_tokens_of_steps_and_reflections_add_up(row: ExperimentTask) -> None:
     episode = played(row)
     record_episode(row, episode)

@@ -125,32 +125,39 @@ def _count_curve(stored: Episode) -> None:
     )
     CurvePoint.objects.filter(pk=point.pk).update(
         attempts=F("attempts") + 1,
-        solved=F("solved") + int(stored.success),
         return_sum=F("return_sum") + stored.episode_return,
         step_sum=F("step_sum") + stored.step_count,
     )
 
 
 def _count_task(row_id: int, stored: Episode) -> None:
-    """Move the task on, and the experiment's counters with it."""
+    """Move the task on, and the counters of its experiment and curve with it.
+
+    An agent elsewhere may play on after a success, or send trials in any order: a task ends once,
+    and is solved at the first trial that solved it.
+    """
     row = (
         ExperimentTask.objects.select_for_update(of=("self",))
         .select_related("experiment")
         .get(pk=row_id)
     )
-    out_of_trials = not stored.success and stored.trial >= row.experiment.trials
+    before = row.solved_at_trial
+    first = min(before or stored.trial, stored.trial) if stored.success else before
+    ends = first is not None or stored.trial >= row.experiment.trials
+    if first != before:
+        _move_solved(row.experiment_id, before, first)
     ExperimentTask.objects.filter(pk=row_id).update(
-        state=_state_after(row, stored, out_of_trials=out_of_trials),
+        state=_state_after(row, solved=first is not None, ends=ends),
         trials_done=Greatest("trials_done", Value(stored.trial)),
-        solved_at_trial=stored.trial if stored.success else row.solved_at_trial,
+        solved_at_trial=first,
         unfinished_claims=0,
         live_trial=0,
         live_step=0,
         live_action="",
     )
     Experiment.objects.filter(pk=row.experiment_id).update(
-        tasks_ended=F("tasks_ended") + int(stored.success or out_of_trials),
-        tasks_solved=F("tasks_solved") + int(stored.success),
+        tasks_ended=F("tasks_ended") + int(ends and row.state == ExperimentTask.State.OPEN),
+        tasks_solved=F("tasks_solved") + int(first is not None and before is None),
         episodes_count=F("episodes_count") + 1,
         steps_count=F("steps_count") + stored.step_count,
         prompt_tokens=F("prompt_tokens") + stored.prompt_tokens,
@@ -158,10 +165,18 @@ def _count_task(row_id: int, stored: Episode) -> None:
     )
 
 
-def _state_after(row: ExperimentTask, stored: Episode, *, out_of_trials: bool) -> str:
-    if stored.success:
+def _move_solved(experiment_id: int, before: int | None, first: int | None) -> None:
+    """On the curve a task counts as solved at its first success."""
+    points = CurvePoint.objects.filter(experiment_id=experiment_id)
+    for trial, step in ((before, -1), (first, 1)):
+        if trial is not None:
+            points.filter(trial=trial).update(solved=F("solved") + step)
+
+
+def _state_after(row: ExperimentTask, *, solved: bool, ends: bool) -> str:
+    if solved:
         return ExperimentTask.State.SOLVED
-    return ExperimentTask.State.UNSOLVED if out_of_trials else row.state
+    return ExperimentTask.State.UNSOLVED if ends else row.state
 
 
 def _repeats_earlier(episode: Episode, text: str, share: float) -> bool:
