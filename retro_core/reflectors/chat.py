@@ -1,6 +1,7 @@
 """The reflector behind an OpenAI-compatible endpoint, where an adapter is a model by name."""
 
 from retro_core.config import ReflectionConfig
+from retro_core.errors import ContextFull, EndpointRefused
 from retro_core.llm.chat import ChatModel
 from retro_core.parsing import without_reasoning
 from retro_core.prompts.templates import reflector_messages
@@ -20,10 +21,16 @@ class ChatReflector:
         self, prompt: str, *, seed: int, grammar: str = "", warmer: float = 0.0
     ) -> Completion:
         """Answer a reflection prompt; see Reflector."""
-        reply = self.model.complete(
-            reflector_messages(prompt),
-            max_tokens=self.config.max_tokens,
-            temperature=self.config.temperature + warmer,
-            seed=seed,
-        )
+        try:
+            reply = self.model.complete(
+                reflector_messages(prompt),
+                max_tokens=self.config.max_tokens,
+                temperature=self.config.temperature + warmer,
+                seed=seed,
+            )
+        except ContextFull as error:
+            raise EndpointRefused(
+                f"The reflector's prompt is too long for its model: {error}. Choose fewer prompt"
+                " tokens for reflections, or a model that reads more."
+            ) from error
         return Completion(without_reasoning(reply.text), reply.usage)
