@@ -86,7 +86,10 @@ def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector | 
         )
     model = adapter or experiment.reflector_model
     if not model:
-        raise InvalidInput("Over the OpenAI protocol the reflector's model must be named.")
+        raise InvalidInput(
+            "Over the OpenAI protocol the reflector's model must be named: clone this experiment"
+            " and give its Reflector model."
+        )
     extra = {"top_p": config.reflection.top_p}
     client = ChatClient(f"{settings.REFLECTOR_URL}/v1", model, config=ENDPOINT, extra=extra)
     return ChatReflector(client, config.reflection, adapter)

@@ -72,6 +72,17 @@ def test_every_setting_reaches_the_configuration(researcher: Client) -> None:
     assert (config.episode.max_steps, config.reflection.top_p, config.memory_size) == (12, 0.5, 2)
 
 
+def test_a_reflector_over_openai_is_asked_by_its_name(researcher: Client) -> None:
+    new_experiment()
+    asked = filled(method="reflexion", reflection__protocol="openai")
+
+    refused = researcher.post(NEW, asked)
+    researcher.post(NEW, asked | {"reflector_model": "some-model"})
+
+    assert "it must be named" in text(refused)
+    assert Experiment.objects.get(name="doors again").reflector_model == "some-model"
+
+
 def test_new_tasks_are_generated_and_shared_by_the_next_experiment(researcher: Client) -> None:
     asked = {"tasks_from": "generate", "split": "alfworld:valid_unseen", "count": 2, "task_seed": 5}
 

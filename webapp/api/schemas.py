@@ -48,6 +48,12 @@ class NewExperiment(Strict):
         "", description="The name of a stored task set; needed for `played`."
     )
     preset: str = "embedded"
+    adapter: Annotated[Text, Field(max_length=120)] = Field(
+        "", description="Of the reflector of a played experiment; empty is the base model."
+    )
+    reflector_model: Annotated[Text, Field(max_length=120)] = Field(
+        "", description="Its name at the endpoint; needed over the OpenAI protocol alone."
+    )
     start: bool = Field(False, description="Queue a played experiment at once.")
 
 

@@ -68,6 +68,8 @@ def _played(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experim
             owner=owner,
             notes=body.notes,
             actor_model=body.actor,
+            reflector_model=body.reflector_model,
+            adapter=body.adapter,
         )
         if body.start:
             start(made.pk)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-from retro_core.config import PRESETS, ExperimentConfig
+from retro_core.config import PRESETS, WRITES_REFLECTIONS, ExperimentConfig
 from retro_core.envs.base import registered
 from retro_core.envs.hotpotqa.env import ENVIRONMENT as HOTPOTQA
 from retro_core.errors import InvalidInput
@@ -101,6 +101,12 @@ class ExperimentForm(forms.Form):
     adapter = forms.CharField(
         max_length=120, required=False, help_text="Of the reflector. Empty: the base model."
     )
+    reflector_model = forms.CharField(
+        max_length=120,
+        required=False,
+        label="Reflector model",
+        help_text="Its name at the endpoint; asked for over the OpenAI protocol alone.",
+    )
     concurrency = forms.IntegerField(
         min_value=1,
         max_value=64,
@@ -169,6 +175,7 @@ class ExperimentForm(forms.Form):
                 if values.get(name) in (None, ""):
                     self._complain(name, "Needed to make new tasks.")
         self._check_best_of_n(values)
+        self._check_reflector(values)
         self._check_pages(values)
         return values
 
@@ -181,6 +188,13 @@ class ExperimentForm(forms.Form):
         if not known.filter(name=values.get("reflection__reward_model")).exists():
             names = ", ".join(known.values_list("name", flat=True)[:10]) or "none yet"
             self._complain("reflection__reward_model", f"Best of N needs one. There are: {names}.")
+
+    def _check_reflector(self, values: dict[str, Any]) -> None:
+        """Over the OpenAI protocol a model is asked for by its name."""
+        named = values.get("adapter") or values.get("reflector_model")
+        over_openai = values.get("reflection__protocol") == "openai"
+        if values.get("method") in WRITES_REFLECTIONS and over_openai and not named:
+            self._complain("reflector_model", "Over the OpenAI protocol it must be named.")
 
     def _check_pages(self, values: dict[str, Any]) -> None:
         """A corpus folder must be one of this installation."""
@@ -207,6 +221,7 @@ class ExperimentForm(forms.Form):
                     owner=owner,
                     notes=values["notes"],
                     actor_model=values["actor_model"],
+                    reflector_model=values["reflector_model"],
                     adapter=values["adapter"],
                     concurrency=values["concurrency"],
                 )
