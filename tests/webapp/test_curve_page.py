@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.webapp.compared import another
 from tests.webapp.played import client_of, new_experiment, play, played_experiment
 from webapp.experiments.beside import REFERENCES, drawing_of, references_of
+from webapp.experiments.curves import CurveTrial, Estimate, areas
 from webapp.experiments.measured import measured
 from webapp.experiments.models import Experiment
 
@@ -65,6 +66,18 @@ def test_alone_the_spread_is_that_of_the_tasks() -> None:
     # Returns after trial 1 are 1, 0.25 and 0.
     assert (drawing.own.return_spreads[0].least, drawing.own.return_spreads[0].most) == (0.0, 1.0)
     assert drawing.spread_over == "tasks"
+
+
+def test_who_solves_all_tasks_sooner_has_the_larger_area() -> None:
+    def curve(*values: float) -> list[CurveTrial]:
+        exact = [Estimate(value, value, value, 4) for value in values]
+        return [CurveTrial(trial, 4, one, one) for trial, one in enumerate(exact, start=1)]
+
+    soon, late = areas(curve(0.5, 1.0), 5), areas(curve(0.5, 0.8, 0.9, 0.95, 0.95), 5)
+
+    assert soon == pytest.approx((0.9, 0.9))
+    assert late == pytest.approx((0.82, 0.82))
+    assert areas([], 5) is None
 
 
 def test_the_area_is_the_mean_over_the_trials() -> None:

@@ -36,6 +36,7 @@ class Drawing:
     controls: list[Series]
     references: list[Reference]
     spread_over: str
+    trials: int
 
     @property
     def series(self) -> list[Series]:
@@ -48,7 +49,7 @@ class Drawing:
 
     @property
     def areas(self) -> tuple[float, float] | None:
-        return areas(self.own.points)
+        return areas(self.own.points, self.trials)
 
 
 def drawing_of(experiment: Experiment) -> Drawing:
@@ -76,6 +77,7 @@ def drawing_of(experiment: Experiment) -> Drawing:
         ],
         references=references_of(experiment.environment, count),
         spread_over=f"{len(of_runs)} runs" if len(of_runs) > 1 else "tasks",
+        trials=count if experiment.is_live else max(count, experiment.trials),
     )
 
 

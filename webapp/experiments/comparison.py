@@ -43,10 +43,12 @@ class Contender:
     points: list[CurveTrial]
     solved: Mapping[str, bool]
     returns: Mapping[str, float]
+    trial: int
 
     @property
     def areas(self) -> tuple[float, float] | None:
-        return areas(self.points)
+        """Up to the trial that counts, the same for all."""
+        return areas(self.points, self.trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _contender(
     number: int, experiment: Experiment, recorded: list[Outcome], trial: int
 ) -> Contender:
     solved, returns = solved_by(recorded, trial), returns_by(recorded, trial)
-    return Contender(number, experiment, curve_of(recorded), solved, returns)
+    return Contender(number, experiment, curve_of(recorded), solved, returns, trial)
 
 
 def _pair(baseline: Contender, other: Contender) -> Pair:

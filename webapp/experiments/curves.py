@@ -71,12 +71,17 @@ def outcomes_of(experiment_ids: Iterable[int]) -> dict[int, list[Outcome]]:
     return dict(found)
 
 
-def areas(points: Sequence[CurveTrial]) -> tuple[float, float] | None:
-    """Area under success and under mean return: their means over the trials."""
+def areas(points: Sequence[CurveTrial], trials: int) -> tuple[float, float] | None:
+    """Area under success and under mean return: their means over so many trials.
+
+    A curve ends where nobody needed another trial: its last values hold for those left, or who
+    solves all tasks sooner would have the smaller area.
+    """
     if not points:
         return None
-    success = area_under_curve([point.success.mean for point in points])
-    return success, area_under_curve([point.episode_return.mean for point in points])
+    whole = [*points[:trials], *[points[-1]] * (trials - len(points))]
+    success = area_under_curve([point.success.mean for point in whole])
+    return success, area_under_curve([point.episode_return.mean for point in whole])
 
 
 def curve_as_json(experiment: Experiment) -> dict[str, Any]:
