@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models.functions import Now
 
 from retro_core.errors import InvalidInput
@@ -95,6 +102,10 @@ def run_transfer(transfer_id: int) -> None:
         log.warning("Transfer %s is another worker's now", transfer_id)
     except (InvalidInput, OSError) as error:
         reason = str(error)
+        insist(lambda: finish(transfer_id, holder, status=Status.FAILED, message=reason))
+    except (DataError, IntegrityError) as error:
+        log.exception("Transfer %s holds what the database refuses", transfer_id)
+        reason = f"The database refuses a row, and nothing of the file was taken: {error}"
         insist(lambda: finish(transfer_id, holder, status=Status.FAILED, message=reason))
 
 

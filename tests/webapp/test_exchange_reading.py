@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,6 +48,58 @@ def test_parquet_that_python_has_no_values_for_is_named(tmp_path: Path, column: 
     (told,) = problems(parquet(tmp_path / "log.parquet", more=column))
 
     assert told.startswith("parquet that cannot be read")
+
+
+REFLECTION = {
+    **{"experiment": "doors", "task_id": "d1", "trial": 1, "text": "Red is a wall."},
+    "environment": "doors",
+}
+RATING = REFLECTION | {
+    "responses": [
+        {
+            **{"key": "0b9f1f2e-9a51-4d4e-8f0b-0f5f5e2f8d11", "queue": "q", "person": "lea"},
+            **{"entered_by": "lea", "kind": "unsure", "at": "2026-11-01T10:00:00+00:00"},
+        }
+    ]
+}
+
+
+def dataset(folder: Path, table: str, row: dict[str, Any]) -> str:
+    """What is said of the only row of a table."""
+    place = folder / "data" / table
+    place.mkdir(parents=True)
+    (place / "train-00000.jsonl").write_text(json.dumps(row))
+    (source,) = row_sources(folder, folder)
+    (found,) = source.rows()
+    return problem(found)
+
+
+def test_a_candidate_without_its_parts_is_named(tmp_path: Path) -> None:
+    good = {"text": "Red.", "seed": 1, "score": 0.5}
+    for place, part in enumerate(good):
+        bad = {name: value for name, value in good.items() if name != part}
+        assert part in dataset(
+            tmp_path / str(place), "reflections", REFLECTION | {"candidates": [bad]}
+        )
+    assert dataset(tmp_path / "good", "reflections", REFLECTION | {"candidates": [good]}) == ""
+
+
+@pytest.mark.parametrize(
+    "spans", ["[1]", '[{"start": 0, "end": 2, "label": "blue"}]', '[{"start": 3, "end": 1}]']
+)
+def test_a_highlight_that_no_page_makes_is_named(tmp_path: Path, spans: str) -> None:
+    response = RATING["responses"][0] | {"spans": spans}
+
+    assert "spans" in dataset(tmp_path / "bad", "ratings", RATING | {"responses": [response]})
+    good = response | {"spans": '[{"start": 0, "end": 2, "label": "good"}]'}
+    assert dataset(tmp_path / "good", "ratings", RATING | {"responses": [good]}) == ""
+
+
+def test_what_is_no_number_in_json_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(EPISODE | {"more": [float("nan")]}))
+
+    assert problems(path) == ["holds nan, which is no number in JSON"]
 
 
 @pytest.mark.parametrize("depth", [100, 900, 960, 970, 980, 990, 1_000, 5_000, 100_000])

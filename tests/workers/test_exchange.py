@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import DataError
 from django.utils import timezone
 
 from tests.webapp.annotated import ACCEPT, give, override, person
@@ -23,6 +24,7 @@ from webapp.exchange.requests import ExportRequest, ImportRequest
 from webapp.exchange.tables import TABLES
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import Task, TaskSet
+from workers import exchange
 from workers.exchange import run_transfer
 from workers.exchange_upkeep import take_up_lost_transfers
 
@@ -256,6 +258,45 @@ def test_files_go_when_their_time_is_over() -> None:
 
     assert not transfer.folder.exists()
     assert services.remove_expired() == 0
+
+
+def test_a_damaged_zip_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("data/tasks/train-00000.jsonl", "one two three " * 500)
+    content = bytearray(path.read_bytes())
+    content[60:64] = b"\xff\xff\xff\xff"  # in the middle of what is packed
+    path.write_bytes(content)
+
+    transfer = imported(path)
+
+    assert transfer.status == "failed"
+    assert "is not a zip that can be read" in transfer.message
+
+
+def test_what_the_database_refuses_ends_the_import_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise DataError("integer out of range")
+
+    monkeypatch.setattr(exchange, "take", refused)
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        json.dumps(
+            {
+                **{"experiment": "doors", "environment": "doors", "method": "react"},
+                **{"task_id": "d1", "trial": 1, "success": False, "episode_return": 0.0},
+                **{"truncated": False, "steps": [{"action": "leave"}]},
+            }
+        )
+    )
+
+    transfer = imported(path)
+
+    assert transfer.status == "failed"
+    assert "integer out of range" in transfer.message
+    assert not Experiment.objects.exists()
 
 
 def test_a_zip_may_not_write_outside_of_its_folder(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from webapp.annotation.models.responses import (
     CRITERIA,
     JUDGEMENTS,
     REASONS,
-    SPAN_LABELS,
     Response,
+    is_span,
 )
 from webapp.annotation.services.answers import Answer, Seen
 
@@ -122,12 +122,8 @@ class AnswerForm(DraftForm):
         )
 
 
-def _span(span: object) -> dict[str, Any]:
+def _span(span: Any) -> dict[str, Any]:  # what JSON holds
     """A highlight, or a refusal."""
-    if not isinstance(span, dict):
-        raise forms.ValidationError("A highlight is no object.")
-    start, end, label = span.get("start"), span.get("end"), span.get("label")
-    places = type(start) is int and type(end) is int and 0 <= start < end <= 10**7
-    if not places or not isinstance(label, str) or label not in SPAN_LABELS:
+    if not is_span(span):
         raise forms.ValidationError("A highlight needs start, end and label.")
-    return {"start": start, "end": end, "label": label}
+    return {name: span[name] for name in ("start", "end", "label")}

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, get_args
 
 from retro_core.config import Method
@@ -115,19 +116,25 @@ def _parsed(line: bytes) -> dict[str, Any]:  # JSON values are of any type
 
 
 def check_storable(value: object) -> None:
-    """Escapes may spell what no text column holds."""
+    """Escapes may spell what no text column holds, and Python's JSON what JSON has not."""
     match value:
+        case float() if not isfinite(value):
+            raise InvalidInput(f"holds {value}, which is no number in JSON")
         case str():
-            if "\x00" in value:
-                raise InvalidInput("holds a NUL character")
-            if has_half_pair(value):
-                raise InvalidInput("holds half a surrogate pair")
+            _check_text(value)
         case list():
             for part in value:
                 check_storable(part)
         case dict():
             for part in [*value, *value.values()]:
                 check_storable(part)
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise InvalidInput("holds a NUL character")
+    if has_half_pair(text):
+        raise InvalidInput("holds half a surrogate pair")
 
 
 def has_half_pair(text: str) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from retro_core.errors import InvalidInput
 from webapp.annotation.models import Response
+from webapp.annotation.models.responses import is_span
 from webapp.episodes.log_lines import METHODS, check_storable, moment, read_values
 from webapp.episodes.models import Reflection
 from webapp.exchange.columns import Row, check_row
@@ -135,6 +136,10 @@ def _check_response(row: Row, seen: set[str]) -> None:
     _check_choice(row, "kind", Response.Kind.values)
     if (row["kind"] in VALUED) != (row.get("value") is not None):
         raise InvalidInput(f"the kind {row['kind']!r} and its value do not fit")
+    if not all(is_span(span) for span in json_value(row, "spans", list)):
+        raise InvalidInput(
+            "spans: each needs start, end and label, as the annotation page has them"
+        )
     for name in ("key", "replaces"):
         if row.get(name):
             _check_key(row[name], name)

@@ -1,8 +1,10 @@
 """Rows on their way in: JSON lines, parquet, or a zip of a `datasets` folder, one at a time."""
 
 import json
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -19,6 +21,14 @@ LONGEST_LINE = 32 * 1024 * 1024  # bytes
 MOST_UNPACKED = 16 * 1024**3  # bytes
 MOST_MEMBERS = 200_000
 READ_ROWS = 200
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+)
 ENDINGS = {".jsonl", ".parquet", ".json"}
 
 
@@ -74,7 +84,7 @@ def unpack(path: Path, folder: Path) -> Path:
                 raise InvalidInput("The zip holds too much to unpack here.")
             for member in members:
                 _extract(packed, member, folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path.name} is not a zip that can be read: {error}.") from error
     return folder
 

@@ -45,7 +45,11 @@ TASK = Column("task_id", needed=True, longest=200)
 TRIAL = Column("trial", WHOLE, needed=True, least=1, most=SMALL)
 SPLIT = Column("split", longest=40)
 RATINGS = tuple(Column(f"{name}_rating", NUMBER) for name in ("automatic", "human", "effective"))
-CANDIDATE = (Column("text"), Column("seed", WHOLE), Column("score", NUMBER))
+CANDIDATE = (
+    Column("text", needed=True),
+    Column("seed", WHOLE, needed=True),
+    Column("score", NUMBER, needed=True),
+)
 RESPONSE = (
     Column("key", needed=True, longest=36),
     Column("replaces", longest=36),

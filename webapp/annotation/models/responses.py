@@ -26,7 +26,17 @@ REASONS = {
     "no_plan": "No plan",
 }
 SPAN_LABELS = {"good": "helps", "bad": "wrong"}
+LAST_PLACE = 10**7
 CONFIDENCES = [(1, "low"), (2, "medium"), (3, "high")]
+
+
+def is_span(span: object) -> bool:
+    """Whether it is a highlight: where it starts and ends in the reflection, and its label."""
+    if not isinstance(span, dict):
+        return False
+    start, end, label = span.get("start"), span.get("end"), span.get("label")
+    places = type(start) is int and type(end) is int and 0 <= start < end <= LAST_PLACE
+    return places and isinstance(label, str) and label in SPAN_LABELS
 
 
 class Draft(models.Model):
