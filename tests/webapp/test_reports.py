@@ -193,6 +193,15 @@ def test_a_bad_form_writes_nothing(researcher: Client, given: dict[str, object])
     assert Report.objects.count() == 0
 
 
+def test_a_number_that_no_row_has_and_too_many_blocks_are_told(researcher: Client) -> None:
+    report = report_of(fenced("curve", f"experiments: {'9' * 5000}"))
+
+    assert "Doors" in shown(researcher, report)
+    many = "\n\n".join([fenced("curve", "experiments: 1")] * 31)
+    preview = researcher.post(f"{LIST}preview/", {"title": "x", "text": many, "seen": 0})
+    assert "at most 30 blocks" in text(preview)
+
+
 def test_the_preview_draws_without_saving(researcher: Client) -> None:
     played_experiment()
     pk = Experiment.objects.get().pk

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 
 KINDS = ("curve", "experiments", "episode", "reflection")
+LONGEST_NUMBER = 18  # digits of a database id
 FROZEN = "frozen"
 _PARSER = MarkdownIt("commonmark")
 
@@ -22,7 +23,8 @@ class Block:
     def numbers(self, name: str, most: int) -> list[int]:
         """The ids that an option lists, at most so many."""
         parts = self.options.get(name, "").replace("#", " ").replace(",", " ").split()
-        return [int(part) for part in parts if part.isascii() and part.isdigit()][:most]
+        wholes = [part for part in parts if part.isascii() and part.isdigit()]
+        return [int(part) for part in wholes if len(part) <= LONGEST_NUMBER][:most]
 
 
 def split(text: str) -> list[str | Block]:

@@ -31,8 +31,7 @@ def save(
     restores: int | None = None,
 ) -> int:
     """Add a version after the one that the author saw. Raises InvalidInput if another came."""
-    if len(blocks(text)) > MOST_BLOCKS:
-        raise InvalidInput(f"A report holds at most {MOST_BLOCKS} blocks.")
+    check_blocks(text)
     moved = Report.objects.filter(pk=report_id, version=seen).update(
         version=seen + 1, title=title, changed_at=timezone.now()
     )
@@ -50,6 +49,12 @@ def save(
     )
     _freeze(report_id, text)
     return seen + 1
+
+
+def check_blocks(text: str) -> None:
+    """Raises InvalidInput for more blocks than a page can draw."""
+    if len(blocks(text)) > MOST_BLOCKS:
+        raise InvalidInput(f"A report holds at most {MOST_BLOCKS} blocks.")
 
 
 def restore(report: Report, number: int, author: User) -> int:

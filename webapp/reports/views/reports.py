@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from retro_core.errors import InvalidInput
@@ -115,6 +116,10 @@ def report_preview(request: HttpRequest) -> HttpResponse:
     form = ReportForm(request.POST)
     form.is_valid()
     text = form.cleaned_data.get("text", "")
+    try:
+        saving.check_blocks(text)
+    except InvalidInput as error:
+        return HttpResponse(format_html('<p class="errors" role="alert">{}</p>', str(error)))
     return render(request, "reports/_parts.html", {"parts": parts(text, request.user)})
 
 
