@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retro_core.errors import InvalidInput
 
 Floats = NDArray[np.float64]
+ROWS_AT_A_TIME = 500  # of resamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def bootstrap_means(
     """
     if not len(table):
         raise InvalidInput("An interval needs at least one task.")
-    means = _draws(len(table), resamples, seed) @ table / len(table)
+    draws = _draws(len(table), resamples, seed)
+    means = np.concatenate([draws[rows] @ table for rows in _blocks(resamples)]) / len(table)
     tail = 50 * (1 - level)
     low, high = np.percentile(means, [tail, 100 - tail], axis=0)
     return [
@@ -117,9 +119,24 @@ def bootstrap_means(
 @lru_cache(maxsize=4)
 def _draws(tasks: int, resamples: int, seed: int) -> NDArray[np.unsignedinteger[Any]]:
     """How often each task is drawn: most of what an interval costs. Shape: (resamples, tasks)."""
-    shares = np.full(tasks, 1 / tasks)
-    draws = np.random.default_rng(seed).multinomial(tasks, shares, size=resamples)
-    return draws.astype(np.min_scalar_type(int(draws.max())))
+    shares, random = np.full(tasks, 1 / tasks), np.random.default_rng(seed)
+    found = [
+        _narrow(random.multinomial(tasks, shares, size=rows.stop - rows.start))
+        for rows in _blocks(resamples)
+    ]
+    return np.concatenate(found)
+
+
+def _narrow(counts: NDArray[Any]) -> NDArray[np.unsignedinteger[Any]]:
+    return counts.astype(np.min_scalar_type(int(counts.max())))
+
+
+def _blocks(resamples: int) -> list[slice]:
+    """Some rows at a time: whole tables of ten thousand rows and as many tasks take gigabytes."""
+    return [
+        slice(first, min(first + ROWS_AT_A_TIME, resamples))
+        for first in range(0, resamples, ROWS_AT_A_TIME)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +252,12 @@ def paired_p_value(
     if not len(differences):
         raise InvalidInput("A comparison needs at least one shared task.")
     centred = differences - differences.mean()
-    draws = np.random.default_rng(seed).integers(len(centred), size=(resamples, len(centred)))
-    means = centred[draws].mean(axis=1)
+    random = np.random.default_rng(seed)
+    drawn = (
+        random.integers(len(centred), size=(rows.stop - rows.start, len(centred)))
+        for rows in _blocks(resamples)
+    )
+    means = np.concatenate([centred[draws].mean(axis=1) for draws in drawn])
     extreme = int(np.sum(np.abs(means) >= abs(differences.mean()) - 1e-12))
     return (extreme + 1) / (resamples + 1)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retro_core import metrics
 from retro_core.errors import InvalidInput
 from retro_core.memory import word_overlap
 from retro_core.metrics import (
+    Interval,
     Outcome,
     Spread,
     area_under_curve,
@@ -135,6 +137,24 @@ def test_the_paired_p_value_is_small_for_a_steady_gain_and_large_for_none():
 
     assert paired_p_value(first, steady, resamples=999) == 1 / 1000
     assert paired_p_value(first, none, resamples=999) == 1.0
+
+
+def test_resamples_in_blocks_are_those_of_one_draw(monkeypatch: pytest.MonkeyPatch):
+    first = {f"t{n}": float(n % 3) for n in range(30)}
+    second = {f"t{n}": float(n % 4) for n in range(30)}
+
+    def both() -> tuple[float, Interval]:
+        metrics._draws.cache_clear()
+        p_value = paired_p_value(first, second, resamples=1003)
+        return p_value, paired_difference(first, second, resamples=1003)
+
+    blocks = both()
+    monkeypatch.setattr(metrics, "ROWS_AT_A_TIME", 5000)
+
+    p_value, difference = both()
+    assert blocks[0] == p_value
+    assert blocks[1].low == pytest.approx(difference.low)
+    assert blocks[1].high == pytest.approx(difference.high)
 
 
 def test_a_comparison_without_shared_tasks_is_refused():
