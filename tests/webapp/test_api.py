@@ -1,14 +1,18 @@
 """The API: tokens and scopes, pushed episodes step by step, one shape of error."""
 
+from itertools import count
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 
 from tests.webapp.api_program import STEPS, Api, opened, push
 from tests.webapp.played import played_experiment
 from webapp.api.models import OpenEpisode
 from webapp.episodes.models import Episode, Reflection
+from webapp.experiments import services
 from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.experiments.page import allowed_actions
 from workers.upkeep import take_up_lost_work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker")]
@@ -122,6 +126,30 @@ def test_opening_an_experiment_again_finds_it(api: Api) -> None:
     assert api.post("/experiments", body).status_code == 409
 
 
+def test_two_processes_that_open_one_experiment_at_once_share_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = opened(api)
+    looks, first = count(), QuerySet.first
+
+    def too_early(rows: Any) -> Any:
+        """The other process commits between the look and the insert."""
+        return None if rows.model is Experiment and next(looks) == 0 else first(rows)
+
+    monkeypatch.setattr(QuerySet, "first", too_early)
+
+    assert opened(api) == found
+
+
+def test_an_agent_that_died_leaves_an_experiment_that_can_be_ended(api: Api) -> None:
+    opened(api)
+    experiment = Experiment.objects.get()
+
+    assert allowed_actions(experiment) == ["cancel"]
+    assert services.pause(experiment.pk) is False
+    assert services.cancel(experiment.pk) is True
+
+
 def test_another_persons_experiment_takes_no_pushes(api: Api) -> None:
     path = opened(api)
     stranger = Api("administrator")
@@ -136,8 +164,12 @@ def test_a_played_experiment_can_be_made_and_started(api: Api) -> None:
     task_set = played_experiment().task_set
     body = {"name": "by program", "source": "played", "task_set": task_set.name, "start": True}
 
-    made = api.post("/experiments", body | {"method": "resample", "trials": 2, "seed": 5})
+    reflector = {"reflector_model": "some-model", "adapter": "tuned-v1"}
 
+    made = api.post("/experiments", body | reflector | {"trials": 2, "seed": 5})
+
+    stored = Experiment.objects.get(name="by program")
+    assert (stored.reflector_model, stored.adapter) == ("some-model", "tuned-v1")
     assert made.status_code == 201, made.json()
     assert (made.json()["status"], made.json()["tasks_total"]) == ("queued", 3)
     assert api.post("/experiments", body).status_code == 422  # the name is taken

@@ -139,6 +139,13 @@ def test_a_live_experiment_is_neither_archived_nor_deleted(state: str) -> None:
     assert services.delete(experiment.pk) is False
 
 
+def test_a_deleted_experiment_is_not_resumed() -> None:
+    experiment = in_state("paused")
+    Experiment.objects.update(deleted_at=timezone.now())
+
+    assert services.resume(experiment.pk) is False
+
+
 def test_archiving_takes_an_experiment_off_the_lists() -> None:
     experiment = in_state("finished")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import F, Max
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from retro_core import types
@@ -23,6 +23,7 @@ from webapp.tasks.models import Task, TaskSet, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT
 
 Status = Experiment.Status
+NOT_OPEN = "This episode is not open: it was not begun, or is recorded already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,17 @@ def open_experiment(  # noqa: PLR0913  # one for each thing that is told of it
     """An experiment that takes pushed episodes; the same again is found, not made twice."""
     if not environment.strip():
         raise InvalidInput("environment is needed: the world that the agent plays in.")
+    wanted = (environment, method, actor, owner.pk)
     stored = Experiment.objects.filter(name=name).first()
     if stored is not None:
-        same = (stored.environment, stored.method, stored.actor_model, stored.owner_id)
-        if same != (environment, method, actor, owner.pk) or not _takes_episodes(stored):
-            raise Conflict(f"There is another experiment named {name!r}.")
-        return stored, False
+        return _if_same(stored, wanted), False
     task_set, is_new = TaskSet.objects.get_or_create(
         name=f"{name[:100]} (imported)",
         defaults={"environment": environment, "split": IMPORTED_SPLIT, "source": "pushed"},
     )
     if not is_new and task_set.environment != environment:
         raise Conflict(f"The task set {task_set.name!r} is of another environment.")
-    made = Experiment.objects.create(
+    made = Experiment(
         name=name,
         owner=owner,
         notes=notes,
@@ -78,7 +77,19 @@ def open_experiment(  # noqa: PLR0913  # one for each thing that is told of it
         status=Status.RUNNING,
         started_at=timezone.now(),
     )
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:  # another process of the agent was first
+        return _if_same(Experiment.objects.get(name=name), wanted), False
     return made, True
+
+
+def _if_same(stored: Experiment, wanted: tuple[str, str, str, int]) -> Experiment:
+    same = (stored.environment, stored.method, stored.actor_model, stored.owner_id) == wanted
+    if not same or not _takes_episodes(stored):
+        raise Conflict(f"There is another experiment named {stored.name!r}.")
+    return stored
 
 
 def _takes_episodes(experiment: Experiment) -> bool:
@@ -141,12 +152,16 @@ def end_episode(
 ) -> tuple[Episode, bool]:
     """Record the episode with all that follows from it; the same end again is harmless."""
     row = _row_of(experiment, key)
-    recorded = Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).first()
-    if recorded is not None:
-        if (recorded.success, recorded.step_count) != (ending.success, ending.steps_count):
+    recorded = Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial)
+    opened = _open_episodes(experiment, key, trial).first()
+    # Looked for after the lock: the same call may have been under way.
+    known = recorded.first()
+    if known is not None:
+        if (known.success, known.step_count) != (ending.success, ending.steps_count):
             raise Conflict("This episode was recorded with another end.")
-        return recorded, False
-    opened = _opened(experiment, key, trial)
+        return known, False
+    if opened is None:
+        raise Conflict(NOT_OPEN)
     steps = [_step(step.body) for step in opened.steps.all()]
     places = list(opened.steps.values_list("index", flat=True))
     if places != list(range(ending.steps_count)):
@@ -167,7 +182,7 @@ def end_episode(
     )
     record_episode(row, whole)
     opened.delete()
-    return Episode.objects.get(experiment=experiment, task=row.task_id, trial=trial), True
+    return recorded.get(), True
 
 
 @transaction.atomic
@@ -239,13 +254,16 @@ def _row_of(experiment: Experiment, key: str) -> ExperimentTask:
 
 
 def _opened(experiment: Experiment, key: str, trial: int) -> OpenEpisode:
-    found = OpenEpisode.objects.select_for_update().filter(
-        experiment=experiment, task_key=key, trial=trial
-    )
-    episode = found.first()
+    episode = _open_episodes(experiment, key, trial).first()
     if episode is None:
-        raise Conflict("This episode is not open: it was not begun, or is recorded already.")
+        raise Conflict(NOT_OPEN)
     return episode
+
+
+def _open_episodes(experiment: Experiment, key: str, trial: int) -> QuerySet[OpenEpisode]:
+    """The one of that trial, locked."""
+    rows = OpenEpisode.objects.select_for_update()
+    return rows.filter(experiment=experiment, task_key=key, trial=trial)
 
 
 def _show(row: ExperimentTask, trial: int, step: int, action: str) -> None:

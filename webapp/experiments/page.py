@@ -57,7 +57,8 @@ class SettingRow:
 def allowed_actions(experiment: Experiment) -> list[str]:
     """What can be done to an experiment in its state."""
     if experiment.source != Experiment.Source.PLAYED:
-        return []
+        # Its agent ends it, unless that died.
+        return ["cancel"] if experiment.status == Status.RUNNING else []
     return [name for name, states in ACTIONS.items() if experiment.status in states]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import retro_core
@@ -46,13 +46,14 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     An empty `actor_model` is the world's own; an empty `adapter` is the base reflector.
     `reflector_model` is needed only where reflections are asked for over the OpenAI protocol.
     """
+    taken = f"There is an experiment named {name!r} already."
     if Experiment.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is an experiment named {name!r} already.")
+        raise InvalidInput(taken)
     task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
     if not task_ids:
         raise InvalidInput(f"The task set {task_set.name!r} is empty.")
     reflects = config.method in WRITES_REFLECTIONS
-    experiment = Experiment.objects.create(
+    experiment = Experiment(
         name=name,
         owner=owner,
         notes=notes,
@@ -69,6 +70,11 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
         code_version=code_version(),
         tasks_total=len(task_ids),
     )
+    try:
+        with transaction.atomic():
+            experiment.save(force_insert=True)
+    except IntegrityError as error:  # the same form was sent twice at once
+        raise InvalidInput(taken) from error
     add_tasks(experiment, task_ids)
     return experiment
 
@@ -108,9 +114,8 @@ def resume(experiment_id: int) -> bool:
 
 def pause(experiment_id: int) -> bool:
     """Workers notice within a second or two and give their tasks back."""
-    return Experiment.objects.move(
-        experiment_id, to=Status.PAUSED, from_any=[Status.QUEUED, Status.RUNNING]
-    )
+    played = Experiment.objects.filter(source=Experiment.Source.PLAYED)
+    return played.move(experiment_id, to=Status.PAUSED, from_any=[Status.QUEUED, Status.RUNNING])
 
 
 def cancel(experiment_id: int) -> bool:
@@ -215,7 +220,7 @@ def _sample(task_set: TaskSet, method: Method) -> Experiment:
 def _queue(experiment_id: int, from_any: list[Experiment.Status]) -> bool:
     """Move to QUEUED and ask a worker, after the commit."""
     with transaction.atomic():
-        for_workers = Experiment.objects.filter(source=Experiment.Source.PLAYED)
+        for_workers = Experiment.objects.filter(source=Experiment.Source.PLAYED, deleted_at=None)
         moved = for_workers.move(experiment_id, to=Status.QUEUED, from_any=from_any)
         if moved:
             jobs.queue_play(experiment_id)

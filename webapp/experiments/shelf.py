@@ -74,8 +74,9 @@ def restore(ids: Sequence[int]) -> int:
 def purge(older_than: timedelta = KEPT) -> int:
     """Remove for good what was deleted long enough ago; work that came since protects it."""
     due = Experiment.objects.filter(deleted_at__lt=timezone.now() - older_than)
-    ids = list(due.values_list("pk", flat=True))
-    free = [pk for pk in ids if pk not in protecting_rows(ids)]
+    ids = list(due.exclude(status__in=LIVE).values_list("pk", flat=True))
+    protected = protecting_rows(ids)
+    free = [pk for pk in ids if pk not in protected]
     for pk in free:
         with transaction.atomic():
             Experiment.objects.filter(pk=pk, deleted_at__isnull=False).delete()
