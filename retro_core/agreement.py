@@ -77,11 +77,11 @@ def _alpha(patterns: Mapping[Unit, int], level: Level) -> float | None:
     for unit, times in patterns.items():
         for value in unit:
             totals[value] += times
+    if len(totals) < 2:  # nothing can differ; the sums below would be noise of the floats
+        return None
     n = totals.total()
     distance = _spread_by_level(totals, level)
-    expected = distance(totals) / (n - 1) if n > 1 else 0.0
-    if expected == 0:
-        return None
+    expected = distance(totals) / (n - 1)
     observed = sum(
         times * distance(Counter(unit)) / (len(unit) - 1) for unit, times in patterns.items()
     )

@@ -33,11 +33,12 @@ def agreed_value(
     """
     if len(values) < max(least_responses, 1):
         return None
-    if max(values) - min(values) > tolerance:
+    if round(max(values) - min(values), RATING_DECIMALS) > tolerance:
         return None
     if weights is None:
         return mean(values)
-    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+    weighted = sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+    return round(weighted, RATING_DECIMALS)
 
 
 def confidence_weight(confidence: int | None) -> float:

@@ -80,7 +80,9 @@ def auc_with_interval(
         picked = np.concatenate([members[place] for place in drawn])
         value = auc(scores[picked], accepted[picked])
         found += [] if value is None else [value]
-    low, high = np.quantile(found, [0.025, 0.975]).tolist() if found else (None, None)
+    # One task drawn again and again is always itself: no interval.
+    known = len(names) > 1 and found
+    low, high = np.quantile(found, [0.025, 0.975]).tolist() if known else (None, None)
     return {"mean": auc(scores, accepted), "low": low, "high": high}
 
 

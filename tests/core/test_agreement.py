@@ -52,6 +52,12 @@ def test_alpha_is_not_defined_without_shared_units_or_without_variation() -> Non
     assert krippendorff_alpha([[1.0, 1.0], [1.0, 1.0]], "interval") is None
 
 
+def test_equal_values_that_floats_do_not_hold_exactly_are_no_variation() -> None:
+    assert krippendorff_alpha([[0.1, 0.1, 0.1]] * 2, "interval") is None
+    mixed = alpha_with_interval([[0.1, 0.1, 0.1], [0.5, 0.5, 0.5]] * 3, "interval")
+    assert (mixed.value, mixed.low) == pytest.approx((1.0, 1.0))
+
+
 def test_full_agreement_is_one_with_an_interval_at_one() -> None:
     alpha = alpha_with_interval([[0.0, 0.0]] * 10 + [[1.0, 1.0]] * 10, "nominal")
 

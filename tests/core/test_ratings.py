@@ -2,7 +2,7 @@
 
 import pytest
 
-from retro_core.ratings import effective_rating, rating, ratings_of_trials
+from retro_core.ratings import agreed_value, effective_rating, rating, ratings_of_trials
 
 
 def test_a_rating_is_the_gain_in_return():
@@ -33,6 +33,11 @@ def test_adjudication_goes_before_agreed_responses_and_they_before_the_automatic
     automatic, responses, adjudicated, effective
 ):
     assert effective_rating(automatic, responses, adjudicated) == effective
+
+
+def test_noise_of_floats_neither_parts_people_nor_moves_a_rating():
+    assert agreed_value([0.6, 0.8], tolerance=0.2) == pytest.approx(0.7)
+    assert agreed_value([0.1], weights=[3.0]) == 0.1
 
 
 def test_agreement_may_need_several_responses_and_allow_a_tolerance():

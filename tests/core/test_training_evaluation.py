@@ -52,6 +52,14 @@ def test_the_interval_resamples_tasks_and_not_rows():
     assert told == {"mean": 1.0, "low": 1.0, "high": 1.0}
 
 
+def test_one_task_gives_no_interval():
+    scores, accepted = np.array([0.9, 0.1]), np.array([True, False])
+
+    told = auc_with_interval(scores, accepted, ["a", "a"], resamples=50, seed=4)
+
+    assert told == {"mean": 1.0, "low": None, "high": None}
+
+
 def test_the_interval_repeats_with_its_seed_and_widens_with_disagreement():
     scores = np.array([0.9, 0.1, 0.2, 0.8])
     accepted = np.array([True, False, True, False])
