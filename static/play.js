@@ -67,6 +67,7 @@ function settle() {
   document.getElementById("latest")?.scrollIntoView({ block: "nearest" });
   const next = document.querySelector("#game textarea") || document.querySelector("#game a.button");
   (line() || next)?.focus({ preventScroll: true });
+  if (line()?.value) narrow(); // a refused action stands there still
 }
 
 document.addEventListener("input", (event) => event.target === line() && narrow());
@@ -81,4 +82,3 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 settle();
-if (line()?.value) narrow(); // typed before this script was there
