@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import Queue
 from webapp.annotation.services.making import (
@@ -206,8 +207,8 @@ class QueueForm(TermsForm):
             **{f"{name}_share": (values[f"{name}_share"] or 0) / 100 for name in SHARES},
         )
 
-    def save(self, owner: User) -> Queue:
-        """Make the queue with its items."""
+    def save(self, owner: User) -> Queue | None:
+        """Make the queue with its items; None with an error if that is refused."""
         values = self.cleaned_data
         names = (
             *("name", "notes", "overlap", "priority", "blind", "deadline"),
@@ -216,4 +217,9 @@ class QueueForm(TermsForm):
         scored_by = values["scored_by"].pk if values["scored_by"] else None
         chosen = {name: values[name] for name in names}
         terms = Terms(**chosen, scored_by_id=scored_by, seed=values["seed"])
-        return make_queue(owner, terms, self.selection, values["guidelines"], values["people"])
+        people = values["people"]
+        try:
+            return make_queue(owner, terms, self.selection, values["guidelines"], people)
+        except InvalidInput as error:
+            self.add_error(None, str(error))
+            return None

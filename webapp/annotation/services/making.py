@@ -1,15 +1,16 @@
 """Making queues: which reflections, how sampled; and the changes a queue may have later."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
+from retro_core.errors import InvalidInput
 from webapp.annotation.models import (
     Adjudication,
     Guidelines,
@@ -122,9 +123,11 @@ def sample(selection: Selection, seed: int) -> dict[int, QueueItem.Source]:
     return chosen
 
 
-def asked_again(chosen: Iterable[int], selection: Selection, seed: int) -> list[int]:
-    """Which of the chosen reflections get a second copy."""
-    pool = sorted(chosen)
+def asked_again(
+    chosen: Mapping[int, QueueItem.Source], selection: Selection, seed: int
+) -> list[int]:
+    """Which of the chosen reflections get a second copy; no gold, whose decision is told."""
+    pool = sorted(pk for pk, source in chosen.items() if source != QueueItem.Source.GOLD)
     count = min(round(selection.again_share * selection.size), len(pool))
     return sorted(random.Random(f"again-{seed}").sample(pool, count))
 
@@ -185,7 +188,11 @@ def make_queue(
     owner: User, terms: Terms, selection: Selection, guidelines: str, people: Iterable[User] = ()
 ) -> Queue:
     """Make a queue with its items, its first guidelines and its people."""
-    queue = Queue.objects.create(owner=owner, selection=asdict(selection), **asdict(terms))
+    try:
+        with transaction.atomic():
+            queue = Queue.objects.create(owner=owner, selection=asdict(selection), **asdict(terms))
+    except IntegrityError as error:  # the same form was sent twice at once
+        raise InvalidInput(f"There is a queue named {terms.name!r} already.") from error
     chosen = sample(selection, terms.seed)
     QueueItem.objects.bulk_create(
         QueueItem(queue=queue, reflection_id=pk, source=source) for pk, source in chosen.items()

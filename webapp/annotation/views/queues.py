@@ -49,8 +49,7 @@ def queue_list(request: HtmxHttpRequest) -> HttpResponse:
 @permission_required("annotation.add_queue", raise_exception=True)
 def queue_new(request: HttpRequest) -> HttpResponse:
     form = QueueForm(request.POST or None)
-    if form.is_valid():
-        queue = form.save(person_of(request))
+    if form.is_valid() and (queue := form.save(person_of(request))):
         messages.success(request, f"{queue.items.count():,} items wait in {queue.name}.")
         return redirect("annotation:queue", queue.pk)
     context = {"current_section": "annotation", "form": form}
