@@ -5,13 +5,25 @@ const VALUES = ["-1", "-0.5", "0", "0.5", "1"];
 const KINDS = { a: "accept", o: "override", u: "unsure", d: "discard" };
 
 // ---------- the next episode, shown after the first answer ----------
-function reveal() {
+let revealing = false;
+
+function isRevealed() {
+  return document.getElementById("outcome").dataset.shown === "yes";
+}
+
+// Tried again with the next saved draft if it did not come.
+async function reveal() {
+  if (isRevealed() || revealing) return;
+  revealing = true;
   const place = document.getElementById("outcome");
-  if (place.dataset.shown === "yes") return;
-  place.dataset.shown = "yes";
-  htmx.ajax("GET", location.pathname, { source: place, target: "#outcome", swap: "outerHTML" });
+  try {
+    await htmx.ajax("GET", form.dataset.item, { source: place, target: "#outcome", swap: "outerHTML" });
+  } catch {
+    // No connection.
+  }
+  revealing = false;
   const accept = form.querySelector('[name="kind"][value="accept"]');
-  if (form.dataset.accepts) accept.disabled = false;
+  if (form.dataset.accepts && isRevealed()) accept.disabled = false;
 }
 
 // ---------- heartbeat and time ----------

@@ -81,7 +81,8 @@ async function save() {
   dirty = false;
   try {
     const answer = await send();
-    if (answer.ok) await noteSaved(await answer.json());
+    if (answer.redirected) saved.textContent = "Not saved: sign in again in another tab, then go on typing here";
+    else if (answer.ok) await noteSaved(await answer.json());
     else if (answer.status === 409) showConflict(await answer.json());
     else saved.textContent = answer.status === 422 ? "Not saved: a field is too long" : "Not saved yet";
     if (answer.status >= 500) retry();

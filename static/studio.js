@@ -52,14 +52,14 @@ function focusSearch(event) {
 }
 
 const GO = { e: "/experiments/", t: "/task-sets/", w: "/worlds/", r: "/reflections/", n: "/annotation/", f: "/atlas/" };
-let afterG = false;
+let goUntil = 0; // after g the next letter leads to another page, for a moment
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === "?") return document.getElementById("keys")?.showModal();
   if (event.key === "/") return focusSearch(event);
-  if (afterG && GO[event.key]) location.href = GO[event.key];
-  afterG = event.key === "g";
+  if (Date.now() < goUntil && GO[event.key]) location.href = GO[event.key];
+  goUntil = event.key === "g" ? Date.now() + 1200 : 0;
 }
 
 document.querySelectorAll("[data-toggle-theme]").forEach((button) => {

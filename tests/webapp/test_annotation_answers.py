@@ -267,6 +267,27 @@ def test_a_raised_overlap_opens_items_again_and_a_lowered_one_drops_nothing(
     assert effective(item) == 1.0
 
 
+def test_a_skipped_item_stays_last_when_another_takes_a_place_there(ann: User, ben: User) -> None:
+    queue = queue_of(count=2, overlap=2)
+    first = claims.next_item(queue, ann.pk)
+    assert first is not None
+    claims.skip(first, ann.pk)
+
+    claims.take(first.pk, ben.pk)
+
+    assert claims.next_item(queue, ann.pk) != first
+
+
+def test_a_note_alone_is_no_first_answer(item: QueueItem, ann: User) -> None:
+    answers.save_draft(item.pk, ann.pk, 0, {"note": "Hm."})
+
+    assert give(item, ann, UNSURE).first_kind == "unsure"
+
+
+def test_a_value_comes_back_into_the_form_whole(item: QueueItem, ann: User) -> None:
+    assert answers.as_body(give(item, ann, override(0.3333333)))["value"] == "0.3333333"
+
+
 def test_a_skipped_item_comes_back_only_after_all_others(ann: User) -> None:
     queue = queue_of(count=2, overlap=1)
     first = claims.next_item(queue, ann.pk)

@@ -28,7 +28,7 @@ from webapp.annotation.models import (
 from webapp.annotation.services import measuring, retraining, statistics
 from webapp.annotation.services.deciding import decide
 from webapp.annotation.services.effects import change_rule
-from webapp.annotation.services.making import Selection, Terms, make_queue, sample
+from webapp.annotation.services.making import Selection, Terms, asked_again, make_queue, sample
 from webapp.episodes.models import Reflection
 from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
@@ -164,6 +164,8 @@ def test_gold_is_put_in_although_people_answered_it_and_copies_are_asked_again()
     lea = person("lea", "researcher")
     decide(rows[0].pk, lea, 1.0, gold=True)
     selection = Selection([], size=4, gold_share=0.25, again_share=0.25, unanswered=True)
+    every = Selection([], size=8, gold_share=0.125, again_share=0.5)
+    assert rows[0].pk not in asked_again(sample(every, seed=1), every, seed=1)
 
     queue = make_queue(lea, Terms("mixed"), selection, "")
 

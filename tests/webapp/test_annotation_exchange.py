@@ -67,6 +67,33 @@ def test_importing_an_export_again_changes_nothing(queue: Queue) -> None:
     assert [line["kind"] for line in lines] == ["override", "override", "override", "withdrawn"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '"at": "2026-13-01T00:00:00Z"',
+        '"at": "2999-01-01T00:00:00Z"',
+        f'"value": {"9" * 400}',
+        '"note": "\\ud800"',
+        '"kind": "withdrawn", "value": null',
+    ],
+)
+def test_an_odd_line_is_named_and_nothing_is_stored(queue: Queue, odd: str) -> None:
+    item = queue.items.order_by("pk")[0]
+    line = {
+        **{"key": "5f0c1d9e-0000-4000-8000-000000000001", "replaces": None, "trial": 1},
+        **{"experiment": "doors", "task": item.reflection.episode.task.key, "rubric": {}},
+        **{"person": person("ann").username, "at": "2026-01-02T03:04:05+00:00"},
+        **{"kind": "override", "value": 1.0, "automatic_rating": 0.0, "reasons": ["lucky"]},
+    }
+    lead = signed_in(person("lea", "researcher"))
+    path = f"/annotation/queues/{queue.pk}/import/"
+
+    told = _upload(lead, path, f"{json.dumps(line)[:-1]}, {odd}}}".encode())
+
+    assert "line 1" in text(told)
+    assert not Response.objects.exists()
+
+
 def test_answers_of_another_queue_are_imported_once_and_settle_the_rating(queue: Queue) -> None:
     item = queue.items.order_by("pk")[0]
     line = {

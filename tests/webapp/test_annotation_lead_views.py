@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from retro_core.errors import InvalidInput
 from tests.webapp.annotated import (
     HUGE,
     UNSURE,
@@ -25,6 +26,8 @@ from webapp.annotation.models import (
     RatingRule,
     Response,
 )
+from webapp.annotation.services.deciding import decide
+from webapp.annotation.services.making import Selection, Terms, make_queue
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +110,34 @@ def test_bulk_is_previewed_then_applied_then_undone() -> None:
     assert not Response.objects.current().exists()
 
 
+def test_a_bulk_answer_leaves_what_was_answered_meanwhile() -> None:
+    queue = queue_of(count=12, overlap=1)
+    ann = person("ann")
+    path = f"/annotation/queues/{queue.pk}/bulk/answer/"
+    items = list(queue.items.order_by("pk"))
+    chosen = {"item": [item.pk for item in items], "kind": "accept", "apply": "yes"}
+    give(items[0], ann, override(0.5))
+
+    for _ in range(2):  # a double click
+        signed_in(ann).post(path, chosen)
+
+    assert [batch.size for batch in Batch.objects.order_by("pk")] == [11, 0]
+    assert effective(items[0]) == 0.5
+    assert Response.objects.count() == 12
+
+
+def test_a_bulk_choice_outlives_an_error_under_a_filter() -> None:
+    queue = queue_of(count=12, overlap=1)
+    path = f"/annotation/queues/{queue.pk}/bulk/answer/?rating=0"
+    chosen = {"item": list(queue.items.values_list("pk", flat=True)), "kind": "override"}
+
+    refused = text(signed_in(person("ann")).post(path, chosen))
+
+    assert "Give the value" in refused
+    assert "bulk/answer/?rating=0" in refused
+    assert refused.count(" checked") == 12
+
+
 def test_bulk_wants_ten_to_a_hundred(ann: Client, queue: Queue) -> None:
     path = f"/annotation/queues/{queue.pk}/bulk/answer/"
 
@@ -127,6 +158,29 @@ def test_the_agreement_page_shows_alpha_of_the_answers() -> None:
 
     assert "<dd>1.00</dd>" in page
     assert "ann and ben" in page
+
+
+def test_gold_and_single_values_are_not_told_to_those_who_still_answer() -> None:
+    queue = queue_of(count=2, overlap=2, shows_gold=False)
+    item, ann = queue.items.order_by("pk")[0], person("ann")
+    give(item, ann, override(0.625))
+    decide(item.reflection_id, person("lea", "researcher"), 0.625, gold=True)
+    path = f"/annotation/queues/{queue.pk}/agreement/"
+
+    asked, lead = (text(signed_in(who).get(path)) for who in (person("ben"), person("lea")))
+
+    assert "1 of 1" in lead
+    assert "+0.62" in lead
+    assert "1 of 1" not in asked
+    assert "+0.62" not in asked
+
+
+def test_a_queue_that_is_sent_twice_at_once_is_refused_the_second_time() -> None:
+    queue = queue_of(count=1)
+    terms, selection = Terms(queue.name), Selection([], size=1)
+
+    with pytest.raises(InvalidInput, match="There is a queue named"):
+        make_queue(person("lea", "researcher"), terms, selection, "")
 
 
 def test_a_queue_whose_items_are_all_answered_says_that_no_work_is_left(ann: Client) -> None:

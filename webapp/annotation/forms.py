@@ -16,6 +16,7 @@ from webapp.annotation.models.responses import (
 from webapp.annotation.services.answers import Answer, Seen
 
 LARGEST_VALUE = 1000.0
+LONGEST_SECONDS = 86_400.0
 MOST_SPANS = 50
 MOST_NOTE = 4000
 KINDS = [(kind.value, kind.label) for kind in Response.Kind if kind != Response.Kind.WITHDRAWN]
@@ -81,6 +82,11 @@ class AnswerForm(DraftForm):
     def __init__(self, *args: Any, automatic: float | None, length: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.automatic, self.length = automatic, length
+
+    def clean_seconds(self) -> float | None:
+        """A tab may stay open for a week; nobody reads for more than a day."""
+        seconds: float | None = self.cleaned_data["seconds"]
+        return None if seconds is None else min(seconds, LONGEST_SECONDS)
 
     def clean_spans(self) -> list[dict[str, Any]]:
         """Highlights lie inside the reflection."""

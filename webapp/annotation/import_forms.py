@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from webapp.annotation.models import Response
 from webapp.annotation.services.answers import Answer
 from webapp.annotation.services.columns import MAGIC, rows_of_parquet
 from webapp.annotation.services.exchange import Line
+from webapp.episodes.log_lines import has_half_pair
 
 MOST_BYTES = 64 * 2**20
+CLOCKS_DIFFER = timedelta(minutes=5)
 MOST_REASONS = 50
 
 
@@ -38,6 +41,8 @@ class ImportForm(forms.Form):
                 lines.append(_line(number, values))
             except forms.ValidationError as problem:
                 problems.append(f"line {number}: {' '.join(problem.messages)}")
+            except (ValueError, OverflowError) as problem:
+                problems.append(f"line {number}: {problem}")
         if problems:
             raise forms.ValidationError(problems[:MOST_REASONS])
         return lines
@@ -57,8 +62,8 @@ def _rows(content: bytes) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
 def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
     values = _object(raw) if isinstance(raw, bytes) else raw
     at = parse_datetime(_text(values, "at")) if _text(values, "at") else None
-    if at is None or timezone.is_naive(at):
-        raise forms.ValidationError("`at` must be a time with its zone")
+    if at is None or timezone.is_naive(at) or at > timezone.now() + CLOCKS_DIFFER:
+        raise forms.ValidationError("`at` must be a time with its zone, and not in the future")
     trial = values.get("trial")
     if type(trial) is not int or not 1 <= trial <= 32767:
         raise forms.ValidationError("`trial` must be a whole number from 1")
@@ -125,7 +130,7 @@ def _accepted(answer: Answer, automatic: float | None) -> Answer:
 
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name, "")
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or "\0" in value or has_half_pair(value):
         raise forms.ValidationError(f"`{name}` must be text")
     return value
 

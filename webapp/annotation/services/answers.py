@@ -175,6 +175,7 @@ def _add(
     item: QueueItem, person: User, answer: Answer, draft: Draft | None, extra: dict[str, Any]
 ) -> Response:
     automatic = item.reflection.automatic_rating
+    first = draft if draft and draft.first_kind else None  # a draft may hold a note alone
     return Response.objects.create(
         item=item,
         reflection_id=item.reflection_id,
@@ -183,8 +184,8 @@ def _add(
         kind=answer.kind,
         value=automatic if answer.kind == Response.Kind.ACCEPT else answer.value,
         automatic_rating=automatic,
-        first_kind=draft.first_kind if draft else answer.kind,
-        first_value=draft.first_value if draft else answer.value,
+        first_kind=first.first_kind if first else answer.kind,
+        first_value=first.first_value if first else answer.value,
         confidence=answer.confidence,
         rubric=answer.rubric,
         reasons=answer.reasons,
@@ -201,7 +202,7 @@ def as_body(response: Response) -> dict[str, Any]:
     value = response.value if response.kind == Response.Kind.OVERRIDE else None
     body = {
         "kind": response.kind,
-        "value": "" if value is None else f"{value:g}",
+        "value": "" if value is None else f"{value:.12g}",
         "confidence": str(response.confidence or ""),
         "reasons": response.reasons,
         "spans": response.spans,

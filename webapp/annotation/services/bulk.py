@@ -2,13 +2,21 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webapp.annotation.models import Batch, Queue, QueueItem, RatingEvent, Response
-from webapp.annotation.services.answers import Answer, Refused, submission_key, submit
+from webapp.annotation.services.answers import (
+    Answer,
+    Refused,
+    current_response,
+    submission_key,
+    submit,
+)
 from webapp.annotation.services.claims import in_order_of
+from webapp.annotation.services.effects import hold_rule
 from webapp.annotation.services.taking_back import withdraw
+from webapp.episodes.models import Reflection
 
 FEWEST, MOST = 10, 100
 RATINGS = {
@@ -27,20 +35,35 @@ def offered(queue: Queue, person_id: int, rating: str) -> list[QueueItem]:
 
 @transaction.atomic
 def apply(queue: Queue, person: User, item_ids: list[int], answer: Answer) -> Batch:
-    """Answer each item that still has room; the batch holds how many those were."""
+    """Answer each item that still has room; the batch holds how many those were.
+
+    What the person has answered since stays: a bulk answer corrects nothing.
+    """
     items = QueueItem.objects.filter(queue=queue, pk__in=item_ids).order_by("pk")
     fitting = (
         items
         if answer.kind != Response.Kind.ACCEPT
         else items.exclude(reflection__automatic_rating=None)
     )
+    _lock(fitting)
     batch = Batch.objects.create(queue=queue, person=person, size=0)
     batch.size = sum(_answer(item, person, answer, batch) for item in fitting)
     batch.save(update_fields=["size"])
     return batch
 
 
+def _lock(items: "QuerySet[QueueItem]") -> None:
+    """All that the answers will lock, in one order: two batches may hold the same reflections."""
+    locked = list(items.select_for_update(of=("self",)).values_list("pk", "reflection"))
+    hold_rule()
+    wanted = {reflection for _, reflection in locked}
+    rows = Reflection.objects.select_for_update(no_key=True).filter(pk__in=wanted)
+    list(rows.order_by("pk").only("pk"))
+
+
 def _answer(item: QueueItem, person: User, answer: Answer, batch: Batch) -> bool:
+    if current_response(item.pk, person.pk) is not None:
+        return False
     try:
         with transaction.atomic():
             submit(item.pk, person, answer, submission_key(item.pk, person.pk), batch=batch)

@@ -56,9 +56,13 @@ def place(item: QueueItem, person_id: int) -> bool:
     if own is not None:
         rows.filter(pk=own.pk).update(**lease)
         return True
-    free = min(set(range(1, item.queue.overlap + 1)) - held)
-    rows.filter(place=free).delete()  # a lease that ran out; that person's draft stays
-    Assignment.objects.create(item=item, person_id=person_id, place=free, **lease)
+    free = set(range(1, item.queue.overlap + 1)) - held
+    known = set(rows.values_list("place", flat=True))
+    # Where every place was had before: of a lease that ran out (that person's draft stays), or
+    # of who skipped the item and is asked again last.
+    chosen = min(free - known or free)
+    rows.filter(place=chosen).delete()
+    Assignment.objects.create(item=item, person_id=person_id, place=chosen, **lease)
     return True
 
 

@@ -84,6 +84,8 @@ def _ask(reflection_id: int, pairs: int, temperature: float, asked_by: User | No
     )
     if is_new:
         return row.pk
+    unplayed = Counterfactual.objects.filter(pk=row.pk, status=Status.FAILED, replays=None)
+    unplayed.update(temperature=temperature)
     more = Q(status=Status.DONE, pairs__lt=pairs) | Q(status=Status.FAILED)
     again = Counterfactual.objects.filter(more, pk=row.pk)
     moved = again.update(status=Status.QUEUED, pairs=max(pairs, row.pairs), unfinished_claims=0)

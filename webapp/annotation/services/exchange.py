@@ -133,6 +133,8 @@ def _store(queue: Queue, line: Line, by: User) -> Response:
     if (last.key if last else None) != line.replaces:
         raise _BadLine(f"{line.person} has another answer to this reflection already")
     withdrawn = line.answer.kind == Response.Kind.WITHDRAWN
+    if withdrawn and last is None:
+        raise _BadLine("nothing was answered that could be withdrawn")
     _settle_place(item, person, withdrawn=withdrawn)
     return Response.objects.create(
         item=item,

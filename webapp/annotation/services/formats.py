@@ -49,7 +49,7 @@ def _fields(item: QueueItem, trajectory: str) -> dict[str, str]:
 
 def _record(item: QueueItem, answers: list[Response], trajectory: str) -> Json:
     automatic = item.reflection.automatic_rating
-    suggestion = {"value": f"{automatic:g}", "score": None, "agent": "automatic rating"}
+    suggestion = {"value": f"{automatic:.12g}", "score": None, "agent": "automatic rating"}
     valued = [row for row in answers if row.value is not None]
     return {
         "id": f"{item.reflection_id}-{item.copy}",  # one of them is asked again
@@ -59,7 +59,7 @@ def _record(item: QueueItem, answers: list[Response], trajectory: str) -> Json:
         "suggestions": {} if automatic is None else {"rating": suggestion},
         "responses": {
             "answer": [_argilla_value(row, row.kind) for row in answers],
-            "rating": [_argilla_value(row, f"{row.value:g}") for row in valued],
+            "rating": [_argilla_value(row, f"{row.value:.12g}") for row in valued],
             "note": [_argilla_value(row, row.note) for row in answers if row.note],
         },
         "vectors": {},

@@ -4,9 +4,12 @@ from django.views.decorators.http import require_GET
 
 from retro_core.agreement import Alpha
 from webapp import present
+from webapp.annotation.services.blindness import LEADS
 from webapp.annotation.services.statistics import Confusion, Person, Week, agreement
 from webapp.annotation.views.access import queue_or_404
 from webapp.render import HtmxHttpRequest, render_page
+
+HIDDEN = "hidden"
 
 
 @require_GET
@@ -14,6 +17,8 @@ from webapp.render import HtmxHttpRequest, render_page
 def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
     queue = queue_or_404(queue_id)
     found = agreement(queue)
+    leads = request.user.has_perm(LEADS)
+    shows_values = leads or not (queue.blind and queue.is_open)
     context = {
         "current_section": "annotation",
         "queue": queue,
@@ -21,8 +26,11 @@ def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
         "alphas": [_alpha(level, alpha) for level, alpha in found.alphas.items()],
         "shared": next(iter(found.alphas.values())),
         "pairs": [(pair, _decimal(pair.kappa)) for pair in found.pairs],
-        "people": [_person(person) for person in found.people],
-        "weeks": [_week(week) for week in found.weeks],
+        "people": [
+            _person(person, shows_gold=leads or queue.shows_gold, shows_values=shows_values)
+            for person in found.people
+        ],
+        "weeks": [_week(week, shows_values=shows_values) for week in found.weeks],
         "columns": [_words(found.confusion, value) for value in found.confusion.columns],
         "confusion": _confusion(found.confusion),
     }
@@ -39,25 +47,30 @@ def _alpha(level: str, alpha: Alpha) -> dict[str, str]:
     }
 
 
-def _person(person: Person) -> dict[str, object]:
+def _person(person: Person, *, shows_gold: bool, shows_values: bool) -> dict[str, object]:
+    """Who hit a gold item tells which ones are gold: a queue may keep that to its leads.
+
+    A mean of one answer is that answer: not told while others may still be asked.
+    """
+    gold = shows_gold and person.gold_items
     return {
         "name": person.name,
         "answers": person.answers,
         "accepted": present.percent(person.accepted / person.valued if person.valued else None),
-        "bias": present.signed(person.bias),
+        "bias": present.signed(person.bias) if shows_values else HIDDEN,
         "seconds": present.duration(person.seconds),
         "again": f"{person.same_again} of {person.asked_again}" if person.asked_again else "",
-        "gold": f"{person.gold_right} of {person.gold_items}" if person.gold_items else "",
+        "gold": f"{person.gold_right} of {person.gold_items}" if gold else "",
     }
 
 
-def _week(week: Week) -> dict[str, object]:
+def _week(week: Week, *, shows_values: bool) -> dict[str, object]:
     return {
         "person": week.person,
         "monday": week.monday.isoformat(),
         "answers": week.answers,
-        "value": present.signed(week.mean_value),
-        "bias": present.signed(week.bias),
+        "value": present.signed(week.mean_value) if shows_values else HIDDEN,
+        "bias": present.signed(week.bias) if shows_values else HIDDEN,
         "seconds": present.duration(week.seconds),
     }
 

@@ -76,7 +76,7 @@ def bulk_preview(request: HttpRequest, queue_id: int) -> HttpResponse:
 def _apply(request: HttpRequest, queue: Queue, chosen: list[int], answer: Answer) -> HttpResponse:
     batch = bulk.apply(queue, person_of(request), chosen, answer)
     left = len(chosen) - batch.size
-    rest = f" {left} had no room or nothing to accept." if left else ""
+    rest = f" {left} were answered, had no room, or had nothing to accept." if left else ""
     messages.success(request, f"{batch.size} items answered.{rest}")
     return redirect("annotation:batch", batch.pk)
 

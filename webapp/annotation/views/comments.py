@@ -82,4 +82,5 @@ def _thing(target: comments.Target) -> str:
 def _back(request: HttpRequest, otherwise: str) -> str:
     """The page that the form was on, if it is one of ours."""
     address = request.POST.get("next", "")
-    return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else otherwise
+    ours = address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
+    return address if ours else otherwise
