@@ -32,7 +32,7 @@ def queue_agreement(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
         ],
         "weeks": [_week(week, shows_values=shows_values) for week in found.weeks],
         "columns": [_words(found.confusion, value) for value in found.confusion.columns],
-        "confusion": _confusion(found.confusion),
+        "confusion": _confusion(found.confusion) if shows_values else [],
     }
     template = "annotation/agreement.html"
     return render_page(request, template, context, partials=["agreement"])
