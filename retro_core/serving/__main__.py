@@ -50,6 +50,9 @@ def make_service(options: argparse.Namespace) -> LmService:
         cache_mebibytes=options.cache_mebibytes,
     )
     service = LmService(folder, limits, device=options.device, dtype=options.dtype)
+    longest = service.model.shape.max_positions
+    if limits.max_total > longest:
+        raise InvalidInput(f"--max-total-tokens: the model reads at most {longest}.")
     for pair in options.adapter:
         name, _, path = pair.partition("=")
         _load(service, name, Path(path))

@@ -30,7 +30,10 @@ MAX_FILE_BYTES = 512 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
-    """LoRA weights under a name. `sha256` is the digest of the weights file."""
+    """LoRA weights under a name. `sha256` is the digest of the weights file.
+
+    `key` tells apart what is computed with it: the scale of equal weights may differ.
+    """
 
     name: str
     path: str
@@ -38,6 +41,7 @@ class Adapter:
     rank: int
     loaded_at: float
     weights: LoraWeights
+    key: str
 
 
 class AdapterRegistry:
@@ -93,7 +97,8 @@ def read_adapter(
         raise InvalidInput(f"{file.name} is not a safetensors file: {error}.") from error
     digest = hashlib.sha256(content).hexdigest()
     weights = _fuse(_by_module(tensors), config, shape, place)
-    return Adapter(name, str(folder), digest, config["r"], loaded_at, weights)
+    key = f"{digest} x {_scale(config):g}"
+    return Adapter(name, str(folder), digest, config["r"], loaded_at, weights, key)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -119,6 +124,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def _scale(config: Mapping[str, Any]) -> float:
+    """Alpha / rank, or alpha / sqrt(rank) where the adapter is rank-stabilised."""
+    alpha, rank = float(config["lora_alpha"]), int(config["r"])
+    return alpha / (rank**0.5 if config.get("use_rslora") else rank)
+
+
 def _by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """Group tensors as {"layers.N.module": {"A": ..., "B": ...}}."""
     found: dict[str, dict[str, Tensor]] = {}
@@ -139,7 +150,7 @@ def _fuse(
     shape: Shape,
     place: tuple[torch.device, torch.dtype],
 ) -> LoraWeights:
-    scale = config["lora_alpha"] / (config["r"] ** (0.5 if config.get("use_rslora") else 1))
+    scale = _scale(config)
     sizes = _module_sizes(shape)
     layers = []
     for index in range(shape.layers):

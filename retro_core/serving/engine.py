@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from retro_core.serving.jobs import Abandoned, Choosing, Generation, Job
+from retro_core.serving.jobs import Abandoned, Choosing, Failed, Generation, Job
 from retro_core.serving.live import LiveChoosing, LiveGeneration
 from retro_core.serving.live_race import LiveRace
 from retro_core.serving.llama import Llama
@@ -58,7 +58,7 @@ class Engine:
         self._stopping = False
         self.failed = False
         self._forgotten: list[str] = []
-        self._thread = threading.Thread(target=self._loop, name="engine")
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
 
     def start(self) -> None:
         """Begin to work."""
@@ -217,7 +217,7 @@ class Engine:
             logits = self.model.logits(hidden[[row for _, rows in generations for row in rows]])
             parts = logits.cpu().split([len(rows) for _, rows in generations])
             for (live, _), part in zip(generations, parts, strict=True):
-                live.take(part)
+                _hand(live, part)
 
     def _after(self, turn: Turn) -> None:
         live = turn.live
@@ -229,12 +229,22 @@ class Engine:
             self.cache.store(_key(live), live.tokens[: live.buffer.length], live.buffer)
 
 
+def _hand(live: LiveGeneration, logits: torch.Tensor) -> None:
+    """Its results to one generation: an odd one must not end the others."""
+    try:
+        live.take(logits)
+    except Exception:
+        log.exception("A generation could not go on")
+        live.done = True
+        live.job.deliver(Failed("no token can be drawn with these parameters"))
+
+
 SHARED_START_TOKENS = 64
 
 
 def _key(live: Live) -> str:
     adapter = live.job.work.adapter
-    return adapter.sha256 if adapter else ""
+    return adapter.key if adapter else ""
 
 
 def _size(job: Job) -> int:
@@ -251,8 +261,6 @@ def _share(live: Live, budget: int) -> int:
     """
     if live.remaining <= budget:
         return live.remaining
-    if live.reads_every_row:
-        return budget
     blocks = budget // BLOCK * BLOCK
     prompt_left = len(live.tokens) - live.buffer.length - 1
     return blocks if prompt_left >= blocks else live.remaining

@@ -10,6 +10,8 @@ from torch import Tensor
 
 # Nearly always enough for top-p; the rest is sorted only where it is not.
 FIRST_SORTED = 1024
+COLDEST = 1e-5  # below it only the most probable token has a chance that a float can hold
+MOST_PENALTY = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Sampler:
         return token
 
     def _pick(self, scores: Tensor) -> int:
-        if self._sampling.temperature == 0:
+        if self._sampling.temperature < COLDEST:
             return int(scores.argmax().item())
         logprobs = torch.log_softmax(scores.double() / self._sampling.temperature, dim=-1)
         ordered, tokens = _shortlist(logprobs, self._sampling)
@@ -65,7 +67,7 @@ class Sampler:
         seen = torch.tensor(sorted(self._prompt | set(self._made)), dtype=torch.long)
         if sampling.repetition_penalty != 1.0:
             found = scores[seen]
-            factor = sampling.repetition_penalty
+            factor = min(max(sampling.repetition_penalty, 1 / MOST_PENALTY), MOST_PENALTY)
             scores[seen] = torch.where(found < 0, found * factor, found / factor)
         for token, count in self._made.items():
             scores[token] -= sampling.frequency_penalty * count + sampling.presence_penalty

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,11 @@ class Outcome:
         return "".join(token.piece for token in self.tokens) + tail
 
     @property
-    def total_logprob(self) -> float:
-        """The sum over the tokens, in nats."""
-        return sum(token.logprob for token in self.tokens)
+    def mean_logprob(self) -> float:
+        """The mean over the tokens, in nats; of none minus infinity."""
+        if not self.tokens:
+            return -inf
+        return sum(token.logprob for token in self.tokens) / len(self.tokens)
 
 
 class LmService:

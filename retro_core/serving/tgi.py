@@ -101,8 +101,8 @@ async def _generate(request: Request, body: GenerateBody) -> dict[str, Any]:
     first = await generation_for(service, body, parameters)
     works = [reseeded(first, offset) for offset in range(parameters.best_of or 1)]
     outcomes = await service.generate(request, works)
-    # Sorting is stable, so between equals the first seed wins.
-    order = sorted(range(len(works)), key=lambda index: -outcomes[index].total_logprob)
+    # The most probable per token, as TGI chooses; sorting is stable, so the first seed wins.
+    order = sorted(range(len(works)), key=lambda index: -outcomes[index].mean_logprob)
     answers = [_answer(service, body, works[index], outcomes[index]) for index in order]
     if len(answers) > 1 and "details" in answers[0]:
         answers[0]["details"]["best_of_sequences"] = [

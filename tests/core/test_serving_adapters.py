@@ -58,6 +58,33 @@ def test_both_protocols_use_the_same_adapter(lm_server: LmServer) -> None:
 
 
 @pytest.mark.usefixtures("loud")
+def test_equal_weights_of_another_scale_share_no_cached_prefix(
+    lm_server: LmServer, adapter_folder: Path
+) -> None:
+    other = adapter_folder.with_name("half")
+    shutil.copytree(adapter_folder, other)
+    config = json.loads((other / "adapter_config.json").read_text())
+    config["lora_alpha"] /= 2
+    (other / "adapter_config.json").write_text(json.dumps(config))
+    prompt = " ".join(["The best way to begin is to look around."] * 12)
+
+    def asked(name: str) -> str:
+        return lm_server.tgi().text_generation(prompt, max_new_tokens=8, adapter_id=name)
+
+    try:
+        assert load(lm_server, "half", other).status_code == 201
+        alone = asked("half")
+        assert load(lm_server, "half", other).status_code == 200
+        lm_server.http().delete("/adapters/half")
+        asked("loud")
+        load(lm_server, "half", other)
+        assert asked("half") == alone
+    finally:
+        lm_server.http().delete("/adapters/half")
+        shutil.rmtree(other)
+
+
+@pytest.mark.usefixtures("loud")
 def test_requests_for_different_adapters_run_together(lm_server: LmServer) -> None:
     alone = {name: written(lm_server, name) for name in (None, "loud")}
 

@@ -2,9 +2,12 @@
 
 import math
 from collections import Counter
+from unittest.mock import Mock
 
 import torch
 
+from retro_core.serving import engine
+from retro_core.serving.jobs import Failed
 from retro_core.serving.sampling import Sampler, Sampling
 from retro_core.serving.stops import StopCutter, cut
 
@@ -20,6 +23,23 @@ def drawn(sampling: Sampling, count: int = 1, allowed: list[bool] | None = None)
 
 def test_temperature_zero_takes_the_most_probable() -> None:
     assert drawn(Sampling(), 3) == [0, 0, 0]
+
+
+def test_settings_that_no_float_can_hold_still_draw_a_token() -> None:
+    assert drawn(Sampling(temperature=1e-310, top_p=0.9), 2) == [0, 0]
+    odd = Sampling(temperature=1.0, repetition_penalty=1e-39, top_p=0.9, seed=1)
+    assert all(token in range(4) for token in drawn(odd, 5))
+
+
+def test_an_odd_generation_ends_alone() -> None:
+    live = Mock(done=False)
+    live.take.side_effect = IndexError("no token left")
+
+    engine._hand(live, LOGITS)
+
+    assert live.done
+    (event,) = live.job.deliver.call_args.args
+    assert event == Failed("no token can be drawn with these parameters")
 
 
 def test_samples_follow_the_probabilities_and_repeat_with_their_seed() -> None:
