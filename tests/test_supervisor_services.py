@@ -8,16 +8,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
 from redis import Redis
 
 from retro_core.errors import CannotStart
-from retro_core.supervisor import accounts, binaries, postgres, preflight, service
+from retro_core.supervisor import accounts, binaries, lock, postgres, preflight, service
 from retro_core.supervisor.accounts import Account, postgres_account
 from retro_core.supervisor.places import Places
 from retro_core.supervisor.service import Service
+from retro_core.supervisor.supervise import Supervisor
 from tests.studio_process import wait_for
 
 BIN_DIR = binaries.postgres_bin_dir()
@@ -234,6 +236,48 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_program_whose_name_the_kernel_cuts_in_a_letter_is_no_obstacle(tmp_path: Path) -> None:
+    program = tmp_path / "обучение"  # 16 bytes; the kernel keeps 15
+    program.write_text("#!/bin/sh\nsleep 66.5\n")
+    program.chmod(0o755)
+    process = subprocess.Popen([program], start_new_session=True)
+    wait_for(lambda: b"\xd0" in Path(f"/proc/{process.pid}/stat").read_bytes(), limit_s=5)
+
+    service.kill_session(process.pid)
+
+    assert process.wait(5) == -signal.SIGKILL
+
+
+def test_a_restart_that_fails_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = Service(
+        name="Child", command=("/bin/sleep", "60"), log=tmp_path / "child.log", environment={}
+    )
+    said: list[str] = []
+    supervisor = Supervisor(said.append, tmp_path / "up.json")
+    kept = supervisor.start(child)
+    kept.process.kill()
+    kept.process.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "start", Mock(side_effect=OSError("No space left on device")))
+        supervisor._start_again(kept)
+
+    assert kept.next_start is not None
+    assert "No space left on device" in said[-1]
+    supervisor._start_again(kept)
+    assert (kept.restarts, kept.next_start) == (1, None)
+    kept.process.kill()
+    kept.process.wait()
+
+
+def test_the_lock_makes_its_folder(tmp_path: Path) -> None:
+    place = tmp_path / "fresh" / "up.lock"
+
+    with lock.held(place, address="http://localhost:9000"):
+        assert lock.holder_address(place) == "http://localhost:9000"
 
 
 def test_a_large_log_is_turned_and_one_older_one_is_kept(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from retro_core.errors import CannotStart
 def held(path: Path, *, address: str) -> Iterator[None]:
     """Hold the lock, with this process and its address written inside."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
     except OSError as error:
         raise CannotStart(

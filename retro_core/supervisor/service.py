@@ -102,8 +102,9 @@ def kill_session(session: int) -> None:
     """Kill the processes that a child left in the session that it was the leader of."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+            # Bytes: the kernel cuts a program's name in the middle of a letter.
+            fields = stat.read_bytes().rpartition(b")")[2].split()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
         if int(fields[3]) == session:
             with suppress(ProcessLookupError):

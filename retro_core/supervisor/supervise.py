@@ -6,9 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from retro_core.errors import CannotStart
 from retro_core.supervisor import service as services
 from retro_core.supervisor.service import Service
 
@@ -97,10 +99,21 @@ class Supervisor:
         child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
 
     def _start_again(self, child: Child) -> None:
-        child.process = services.start(child.service)
+        """Where that fails, a full disk say, it is tried again: the other children go on."""
+        try:
+            child.process = services.start(child.service)
+        except (OSError, CannotStart) as error:
+            self.report(
+                f"{child.service.name} cannot be started: {error} Trying again in"
+                f" {child.pause_s:.1f} s."
+            )
+            child.next_start = time.monotonic() + child.pause_s
+            child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+            return
         child.began, child.next_start = time.monotonic(), None
         child.restarts += 1
-        self._write_record()
+        with suppress(OSError):  # the record is for looking at
+            self._write_record()
 
     def _write_record(self) -> None:
         rows = [
