@@ -7,6 +7,8 @@ from retro_core.parsing import without_reasoning
 from retro_core.prompts.templates import reflector_messages
 from retro_core.reflectors.base import Completion
 
+HOTTEST = 2.0  # what the protocol allows
+
 
 class ChatReflector:
     """Writes reflections through a chat model. Safe to share between threads.
@@ -25,7 +27,7 @@ class ChatReflector:
             reply = self.model.complete(
                 reflector_messages(prompt),
                 max_tokens=self.config.max_tokens,
-                temperature=self.config.temperature + warmer,
+                temperature=min(self.config.temperature + warmer, HOTTEST),
                 seed=seed,
             )
         except ContextFull as error:

@@ -4,7 +4,9 @@ import pytest
 
 from retro_core.config import ReflectionConfig
 from retro_core.errors import ContextFull, EndpointRefused
+from retro_core.llm.reply import Reply
 from retro_core.reflectors.chat import ChatReflector
+from retro_core.types import Usage
 
 
 class Small:
@@ -12,6 +14,22 @@ class Small:
 
     def complete(self, *_: object, **__: object) -> object:
         raise ContextFull("at most 8192 tokens")
+
+
+class Warm:
+    """Keeps the temperature that it was asked at."""
+
+    def complete(self, *_: object, temperature: float, **__: object) -> Reply:
+        self.temperature = temperature
+        return Reply("Plan.", Usage())
+
+
+def test_no_try_is_warmer_than_the_protocol_allows() -> None:
+    model = Warm()
+
+    ChatReflector(model, ReflectionConfig()).reflect("What?", seed=1, warmer=5.0)  # type: ignore[arg-type]
+
+    assert model.temperature == 2.0
 
 
 def test_a_prompt_that_its_model_cannot_read_is_a_refusal_that_says_what_to_do() -> None:

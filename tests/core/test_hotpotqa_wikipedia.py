@@ -1,7 +1,7 @@
 """Live Wikipedia, with its answers written here instead of fetched."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -103,6 +103,31 @@ def test_an_answer_that_is_no_json_counts_as_a_failure() -> None:
 
     with pytest.raises(EndpointUnavailable):
         pages.find("River Ash")
+
+
+def told(*answers: str) -> Callable[[str], str]:
+    left = iter(answers)
+    return lambda address: next(left)
+
+
+def test_a_busy_server_is_no_missing_page() -> None:
+    busy = json.dumps({"error": {"code": "ratelimited"}})
+    found = json.dumps({"query": {"pages": [ASH]}})
+
+    page = WikipediaPages(told(busy, found), rate_limit=no_wait()).find("River Ash")
+
+    assert page is not None
+    with pytest.raises(EndpointUnavailable, match="ratelimited"):
+        WikipediaPages(told(busy, busy, busy), rate_limit=no_wait()).find("River Ash")
+
+
+def test_an_answer_with_an_error_is_not_remembered() -> None:
+    long = json.dumps({"error": {"code": "request_too_long"}})
+    found = json.dumps({"query": {"pages": [ASH]}})
+    pages = WikipediaPages(told(long, found), rate_limit=no_wait())
+
+    assert pages.find("River Ash") is None
+    assert pages.find("River Ash") is not None
 
 
 def test_requests_keep_their_distance() -> None:

@@ -20,6 +20,7 @@ AGENT = "retroformer-studio/0.1 (research on language agents)"
 TIMEOUT = 20.0  # seconds
 SECONDS_BETWEEN_REQUESTS = 0.5
 TRIES = 3
+PASSING_ERRORS = {"ratelimited", "readonly", "maxlag", "cirrussearch-too-busy-error"}
 BACKOFF = 2.0  # seconds before the second try, doubled for each further one
 
 Fetch = Callable[[str], str]  # an address to the text of its answer
@@ -107,7 +108,8 @@ class WikipediaPages:
         answer = self._cache.get(address)
         if answer is None:
             answer = self._fetch_patiently(address)
-            self._cache.put(address, answer)
+            if not _error_of(json.loads(answer)):
+                self._cache.put(address, answer)
         return json.loads(answer)
 
     def _fetch_patiently(self, address: str) -> str:
@@ -115,7 +117,7 @@ class WikipediaPages:
             self._rate_limit.wait()
             try:
                 answer = self._fetch(address)
-                json.loads(answer)
+                _check(json.loads(answer))
             except (EndpointUnavailable, ValueError) as error:
                 if attempt == TRIES - 1:
                     message = (
@@ -127,6 +129,21 @@ class WikipediaPages:
             else:
                 return answer
         raise AssertionError("The loop returns or raises.")
+
+
+def _check(answer: Any) -> None:
+    """The API tells of being busy or read-only in an answer: no page is missing for that.
+
+    Raises EndpointUnavailable then; other errors, of a search that is too long say, are answers.
+    """
+    code = _error_of(answer)
+    if code in PASSING_ERRORS or code.startswith("internal_api_error"):
+        raise EndpointUnavailable(f"Wikipedia is busy: {code}")
+
+
+def _error_of(answer: Any) -> str:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return str(error.get("code", "unknown")) if isinstance(error, dict) else ""
 
 
 def _article(found: Mapping[str, Any]) -> Page | None:
