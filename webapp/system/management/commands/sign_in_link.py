@@ -3,9 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
+from retro_core.supervisor import lock
 from webapp.accounts.services import ensure_administrator, one_time_path
 from webapp.system import starting
 
@@ -25,4 +27,6 @@ class Command(BaseCommand):
         user = User.objects.filter(username=name).first() if name else ensure_administrator()
         if user is None:
             raise CommandError(f"There is no user {name!r}.")
-        self.stdout.write(starting.address() + one_time_path(user))
+        runs = lock.holder(settings.PLACES.lock)
+        address = lock.holder_address(settings.PLACES.lock) if runs else ""
+        self.stdout.write((address or starting.address()) + one_time_path(user))
