@@ -47,7 +47,7 @@ def train_ppo(given: StageInput) -> StageResult:
         stopped = any_process(given.monitor.stop_requested(), loop.policy.device)
         if stopped or loop.state.step % given.spec.checkpoint_every == 0:
             loop.save()
-    figures = {"reward": loop.reward, "kl_coef": loop.state.kl_coef}
+    figures = {"reward": loop.state.reward, "kl_coef": loop.state.kl_coef}
     return StageResult(loop.policy.model, loop.state.step, loop.state.step >= steps, figures)
 
 
@@ -62,7 +62,6 @@ class PpoLoop:
         self.weights = self.policy.trainable()
         self.optimizer = _optimizer(self.weights, spec)
         self.state = PpoState(step=0, kl_coef=spec.ppo.kl_coef)
-        self.reward = float("nan")
         self._share = _share(spec.ppo.minibatch_size)
         _share(spec.optimisation.batch_size)
         set_seed(spec.seed + rank())  # each process writes its own reflections
@@ -105,8 +104,7 @@ class PpoLoop:
         kl_coef = next_kl_coef(
             self.state.kl_coef, figures["kl"], self.spec.ppo, self.spec.optimisation.batch_size
         )
-        self.state = PpoState(step=step, kl_coef=kl_coef)
-        self.reward = figures["reward"]
+        self.state = PpoState(step=step, kl_coef=kl_coef, reward=figures["reward"])
         self.given.monitor.log(step, "train", figures)
         check_finite(step, loss=figures["loss"], reward=figures["reward"])
         every = self.spec.evaluation.every

@@ -113,6 +113,17 @@ def test_a_stop_file_ends_the_run_after_its_step_with_a_checkpoint(world, stage)
     assert not (out / "adapter").exists()
 
 
+def test_ppo_that_resumes_at_its_last_checkpoint_tells_the_reward_of_its_last_update(world):
+    out = world / "ended"
+    first = train(tiny_spec(world, "ppo"), out)
+    (out / "result.json").unlink()  # as if it had been killed while it wrote the adapter
+
+    second = train(tiny_spec(world, "ppo"), out)
+
+    assert (second.step, second.checksum) == (6, first.checksum)
+    assert second.figures["reward"] == first.figures["reward"] == metrics(out, "reward")[6]
+
+
 def test_a_run_that_is_done_is_left_alone(world):
     out = world / "twice"
     first = train(tiny_spec(world, "sft"), out)
