@@ -18,7 +18,7 @@ from webapp.adapters.services.registry import Made, adapter_folder, register
 from webapp.episodes.models import Reflection
 from webapp.training.models import SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
-from webapp.training.services.ending import end, fail, finish
+from webapp.training.services.ending import end, fail, finish, give_back
 from webapp.training.services.pipelines import launch_pipeline
 from webapp.training.services.runs import launch, stop
 from webapp.training.services.snapshots import freeze, stored_lines
@@ -123,6 +123,16 @@ def test_a_stop_asked_for_before_the_worker_died_has_happened() -> None:
     TrainingRun.objects.mark_lost()
 
     assert TrainingRun.objects.get().status == "stopped"
+
+
+def test_a_run_that_was_handed_back_in_good_order_has_ended_no_worker() -> None:
+    run = queued_run()
+    TrainingRun.objects.claim(run.pk, "leaving")
+
+    assert give_back(run.pk, "leaving")
+
+    run.refresh_from_db()
+    assert (run.status, run.unfinished_claims) == ("queued", 0)
 
 
 def test_a_run_is_not_done_without_an_adapter() -> None:
