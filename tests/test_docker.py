@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,14 @@ def filled(text: str) -> str:
 def run(service: str, *more: str) -> "subprocess.CompletedProcess[str]":
     """Run a service's own command, with its environment, on the stores of the tests."""
     program, *words = SERVICES[service]["command"]
-    beside = Path(sys.executable).parent
+    return run_beside(service, program, *words, *more)
+
+
+def run_beside(service: str, program: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program of this installation with the environment of a service."""
     environment = {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
     return subprocess.run(
-        [str(beside / program), *words, *more],
+        [str(Path(sys.executable).parent / program), *words],
         cwd=ROOT,
         env={
             "PATH": os.defpath,
@@ -90,6 +95,30 @@ def test_the_packages_kept_out_of_the_web_image_are_pinned_packages() -> None:
 
     for pattern in (DOCKER / "web-without.txt").read_text().splitlines():
         assert any(re.fullmatch(pattern, line, re.I) for line in pinned), pattern
+
+
+def test_the_application_loads_with_the_packages_of_the_web_image_alone() -> None:
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({sorted(not_in_the_web_image())}))"
+    loaded = "import django; django.setup(); import webapp.urls, webapp.system.starting"
+
+    done = run_beside("web", "python", "-c", f"{blocked}; {loaded}")
+
+    assert done.returncode == 0, done.stderr
+
+
+def not_in_the_web_image() -> set[str]:
+    """The modules of installed packages that the web image leaves out."""
+    patterns = (DOCKER / "web-without.txt").read_text().splitlines()
+    pinned = (ROOT / "requirements.lock").read_text().splitlines()
+    kept = [line for line in pinned if not any(re.fullmatch(p, line, re.I) for p in patterns)]
+    names = {plain_name(line.partition("==")[0]) for line in kept} | {"retroformer-studio"}
+    modules = packages_distributions().items()
+    return {name for name, of in modules if not names & {plain_name(one) for one in of}}
+
+
+def plain_name(package: str) -> str:
+    """The name by which packages are compared."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 @pytest.mark.django_db(transaction=True)
