@@ -22,6 +22,7 @@ GIVEN = {
     "POSTGRES_PASSWORD": "for-this-test-only",
     "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
     "ACTOR_MODEL": "small",
+    "REFLECTOR_BASE_FOLDER": "/models/base",
 }
 
 
@@ -70,9 +71,18 @@ def test_every_service_waits_only_for_services_that_there_are() -> None:
 
 
 def test_every_volume_of_a_service_is_declared() -> None:
-    used = {v.split(":")[0] for s in SERVICES.values() for v in s.get("volumes", [])}
+    mounted = [filled(v) for s in SERVICES.values() for v in s.get("volumes", [])]
+    used = {volume.split(":")[0] for volume in mounted}
 
-    assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])
+    assert {name for name in used if name[0] not in "./"} == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker-episodes", "worker-exchange", "worker-training"])
+def test_the_base_model_lies_where_the_service_is_told_and_is_not_written(name: str) -> None:
+    folder = filled(SERVICES[name]["environment"].get("REFLECTOR_BASE_FOLDER", ""))
+
+    assert folder == "/models/base"
+    assert f"{folder}:{folder}:ro" in [filled(v) for v in SERVICES[name]["volumes"]]
 
 
 def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
