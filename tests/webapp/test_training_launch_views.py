@@ -14,6 +14,7 @@ from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.pipelines import launch_pipeline
 from webapp.training.services.snapshots import freeze
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +179,19 @@ def test_a_pipeline_is_three_runs_of_which_one_is_queued(researcher: Client) -> 
         12,
         6,
     ]
+
+
+def test_a_pipeline_whose_stages_are_all_stopped_is_at_rest(researcher: Client) -> None:
+    chain = launch_pipeline(name="chain", snapshot=taken_snapshot(), preset="cpu-small", seed=0)
+    address = f"/training/pipelines/{chain.pk}/"
+    assert 'hx-trigger="every' in text(researcher.get(address))
+
+    for run in chain.runs.all():
+        assert 'id="act-stop"' in text(researcher.get(f"/training/{run.pk}/"))
+        researcher.post(f"/training/{run.pk}/do/stop/")
+
+    assert set(chain.runs.values_list("status", flat=True)) == {"stopped"}
+    assert 'hx-trigger="every' not in text(researcher.get(address))
 
 
 def test_a_pipeline_can_be_cut_short_and_its_warm_up_with_it(researcher: Client) -> None:

@@ -20,7 +20,7 @@ from webapp.training.models import SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.ending import end, fail, finish, give_back
 from webapp.training.services.pipelines import launch_pipeline
-from webapp.training.services.runs import launch, stop
+from webapp.training.services.runs import launch, resume, stop
 from webapp.training.services.snapshots import freeze, stored_lines
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +182,18 @@ def test_a_pipeline_hands_its_adapters_on(tmp_path: Path) -> None:
 
     ppo.refresh_from_db()
     assert (ppo.status, ppo.parent, ppo.reward_model) == ("queued", tuned, scorer)
+
+
+def test_a_stage_that_was_stopped_before_its_turn_waits_for_it_again(tmp_path: Path) -> None:
+    pipeline = launch_pipeline(name="chain", snapshot=taken_snapshot(), preset="cpu-small", seed=0)
+    sft, scoring, ppo = pipeline.runs.order_by("place")
+    assert stop(scoring.pk)
+    assert stop(ppo.pk)
+    TrainingRun.objects.claim(sft.pk, "worker")
+    assert finish(sft, "worker", made_adapter(tmp_path / "a", "tuned"), Outcome("done", step=30))
+
+    assert resume(ppo.pk)
+    assert resume(scoring.pk)
+
+    statuses = pipeline.runs.order_by("place").values_list("status", flat=True)
+    assert list(statuses) == ["done", "queued", "waiting"]

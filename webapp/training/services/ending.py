@@ -9,7 +9,7 @@ from retro_core.training.outcome import Outcome
 from webapp import jobs
 from webapp.adapters.models import Adapter
 from webapp.training.models import TrainingRun
-from webapp.training.services.pipelines import release_next
+from webapp.training.services.chain import release_next
 
 Status = TrainingRun.Status
 

@@ -71,25 +71,3 @@ def refusals(snapshot: Snapshot, preset: str) -> list[str]:
         except TrainingFailed as error:
             found.append(f"{capfirst(TrainingRun.Stage(stage).label)}: {error.reason}")
     return found
-
-
-@transaction.atomic
-def release_next(run_id: int) -> bool:
-    """Queue the run that waited for this one; supervised weights and reward model go along."""
-    run = TrainingRun.objects.get(pk=run_id)
-    if run.pipeline_id is None or run.adapter_id is None:
-        return False
-    runs = TrainingRun.objects.filter(pipeline=run.pipeline_id)
-    columns: dict[str, object] = {}
-    if run.place == len(STAGES) - 1:
-        tuned = runs.get(place=1)
-        columns = {"parent": tuned.adapter, "reward_model": run.adapter}
-    following = runs.filter(place=run.place + 1).first()
-    if following is None:
-        return False
-    moved = TrainingRun.objects.move(
-        following.pk, to=Status.QUEUED, from_any=[Status.WAITING], **columns
-    )
-    if moved:
-        jobs.queue_training(following.pk)
-    return moved
