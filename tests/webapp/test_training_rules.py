@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
@@ -16,7 +17,7 @@ from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import Made, adapter_folder, register
 from webapp.episodes.models import Reflection
-from webapp.training.models import SnapshotItem, TrainingRun
+from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.ending import end, fail, finish, give_back
 from webapp.training.services.pipelines import launch_pipeline
@@ -197,3 +198,26 @@ def test_a_stage_that_was_stopped_before_its_turn_waits_for_it_again(tmp_path: P
 
     statuses = pipeline.runs.order_by("place").values_list("status", flat=True)
     assert list(statuses) == ["done", "queued", "waiting"]
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "training run", "pipeline"])
+def test_of_two_forms_with_one_name_sent_at_once_the_later_is_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = taken_snapshot("twice")
+    query = BufferQuery(validation_share=0.0, repeats="keep")
+    send = {
+        "snapshot": lambda: freeze(query, name="twice"),
+        "training run": lambda: launch(name="it", snapshot=snapshot, spec=SFT, preset="x"),
+        "pipeline": lambda: launch_pipeline(
+            name="it", snapshot=snapshot, preset="cpu-small", seed=0
+        ),
+    }[kind]
+    if kind != "snapshot":
+        send()
+    monkeypatch.setattr(QuerySet, "exists", lambda rows: False)  # the other is not stored yet
+
+    with pytest.raises(InvalidInput, match=f"There is a {kind} named"):
+        send()
+
+    assert Snapshot.objects.count() == 1  # the transaction around it goes on

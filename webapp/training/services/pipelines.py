@@ -6,11 +6,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.text import capfirst
 
-from retro_core.errors import InvalidInput
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.spec import Stage, TrainingSpec
 from webapp import jobs
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.names import taken_once
 from webapp.training.services.runs import add_run
 from webapp.training.services.specs import learned_items, preset_spec
 
@@ -32,9 +32,8 @@ def launch_pipeline(
 
     `most_updates` ends each stage earlier than its preset does.
     """
-    if Pipeline.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is a pipeline named {name!r} already.")
-    pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
+    with taken_once("pipeline", name):
+        pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
     for place, stage in enumerate(STAGES, start=1):
         run = add_run(
             name=f"{name}: {stage.replace('_', ' ')}",

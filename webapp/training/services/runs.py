@@ -17,6 +17,7 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.services import code_version
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.chain import awaited, release_next
+from webapp.training.services.names import taken_once
 from webapp.training.services.specs import expected_updates
 
 Status = TrainingRun.Status
@@ -107,27 +108,26 @@ def add_run(  # noqa: PLR0913
     place: int = 0,
 ) -> TrainingRun:
     """Store the row of a training run. Raises InvalidInput if its name is taken."""
-    if TrainingRun.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is a training run named {name!r} already.")
     family = slugify(adapter_family or name)[:60].strip("-_") or spec.stage.replace("_", "-")
-    return TrainingRun.objects.create(
-        name=name,
-        owner=owner,
-        notes=notes,
-        stage=spec.stage,
-        preset=preset,
-        spec=without_paths(spec).to_json(),
-        seed=spec.seed,
-        code_version=code_version(),
-        snapshot=snapshot,
-        parent=parent,
-        reward_model=reward_model,
-        adapter_family=family,
-        status=status,
-        steps_total=expected_updates(spec, snapshot),
-        pipeline=pipeline,
-        place=place,
-    )
+    with taken_once("training run", name):
+        return TrainingRun.objects.create(
+            name=name,
+            owner=owner,
+            notes=notes,
+            stage=spec.stage,
+            preset=preset,
+            spec=without_paths(spec).to_json(),
+            seed=spec.seed,
+            code_version=code_version(),
+            snapshot=snapshot,
+            parent=parent,
+            reward_model=reward_model,
+            adapter_family=family,
+            status=status,
+            steps_total=expected_updates(spec, snapshot),
+            pipeline=pipeline,
+            place=place,
+        )
 
 
 def _with_any_paths(spec: TrainingSpec) -> TrainingSpec:
