@@ -152,7 +152,13 @@ def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
     points = MetricPoint.objects.filter(run=run).order_by("-pk")[: 20 * latest]
     told = points.values_list("split", "step", "seconds")
     seconds = {step: seconds for split, step, seconds in told if split == "train"}
-    ordered = sorted(seconds.items())[-latest:]
-    if len(ordered) < 2 or ordered[-1][1] <= ordered[0][1]:
+    kept = _since_resume(sorted(seconds.items()))[-latest:]
+    if len(kept) < 2:
         return None
-    return float(ordered[-1][1] - ordered[0][1]) / (ordered[-1][0] - ordered[0][0])
+    return float(kept[-1][1] - kept[0][1]) / (kept[-1][0] - kept[0][0])
+
+
+def _since_resume(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The steps of the newest trainer process: each one counts its seconds from 0."""
+    starts = [at for at in range(1, len(points)) if points[at][1] <= points[at - 1][1]]
+    return points[starts[-1] :] if starts else points
