@@ -1,11 +1,16 @@
 """How long a step takes, and how long a run will take, told before and while it trains."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from retro_core.training.dry_run import DryRun
 from retro_core.training.presets import PRESETS
+from retro_core.training.spec import TrainingSpec
 from tests.webapp.training_world import taken_snapshot
 from webapp.training.models import MetricPoint, TrainingRun
-from webapp.training.services.dry_runs import seconds_per_step
+from webapp.training.services.dry_runs import seconds_per_step, seconds_per_update
 from webapp.training.services.runs import launch
 
 pytestmark = pytest.mark.django_db
@@ -36,3 +41,34 @@ def test_the_pace_is_that_of_the_newest_trainer_process(
     seconds: tuple[float, ...], pace: float | None
 ) -> None:
     assert seconds_per_step(stepped_run(*seconds)) == pace
+
+
+def counted(**known: Any) -> DryRun:
+    """A dry run of which only these numbers matter."""
+    names = [name for name in DryRun.__dataclass_fields__ if name != "problem"]
+    return DryRun(**{**dict.fromkeys(names, 0), **known})
+
+
+def changed(spec: TrainingSpec, section: str, **values: Any) -> TrainingSpec:
+    """The specification with some settings of a section replaced."""
+    return replace(spec, **{section: replace(getattr(spec, section), **values)})
+
+
+@pytest.mark.parametrize(
+    ("stage", "other"),
+    [
+        ("ppo", changed(CPU["ppo"], "reward", kind="retries")),
+        ("ppo", changed(CPU["ppo"], "optimisation", micro_batch_size=2)),
+        ("ppo", replace(CPU["ppo"], gradient_checkpointing=True)),
+        ("grpo", changed(CPU["grpo"], "grpo", iterations=2)),
+        ("reward_model", changed(CPU["reward_model"], "reward_model", objective="pairwise")),
+    ],
+)
+def test_a_run_whose_updates_do_other_work_lends_no_pace(stage: str, other: TrainingSpec) -> None:
+    last = stepped_run(5.0, 15.0, stage="sft")
+    same = CPU[stage]  # type: ignore[index]  # each is a stage
+    TrainingRun.objects.update(spec=same.to_json())
+    last.refresh_from_db()
+
+    assert seconds_per_update(same, counted(), last) == (10.0, "the pace of first")
+    assert seconds_per_update(other, counted(), last)[1] == "two CPU cores"

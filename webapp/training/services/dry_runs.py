@@ -24,6 +24,12 @@ TRAINED_TOKENS_A_SECOND = 144.0
 WRITTEN_TOKENS_A_SECOND = 76.0
 MEASURED_PARAMETERS_BYTES = 538e6
 MEASURED = "two CPU cores"
+# Settings on which the time of an update depends: a run with others tells nothing of it.
+DECISIVE = (
+    *("tokens.", "optimisation.batch_size", "optimisation.micro_batch_size", "precision", "device"),
+    *("gradient_checkpointing", "lora.rank", "ppo.", "grpo.", "reward.kind"),
+    "reward_model.objective",
+)
 RETRY_PLAYERS = 4  # the worker plays as many retries at a time
 
 
@@ -53,7 +59,7 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
     """Count what the run would learn from. Raises InvalidInput where there is no base model."""
     found = _counted(spec, snapshot)
     last = TrainingRun.objects.filter(stage=spec.stage).order_by("-pk").first()
-    pace, paced_by = _seconds_per_update(spec, found, last)
+    pace, paced_by = seconds_per_update(spec, found, last)
     return Preview(
         run=found,
         counts=snapshot.counts,
@@ -110,7 +116,7 @@ def _counted(spec: TrainingSpec, snapshot: Snapshot) -> DryRun:
         )
 
 
-def _seconds_per_update(
+def seconds_per_update(
     spec: TrainingSpec, found: DryRun, last: TrainingRun | None
 ) -> tuple[float, str]:
     """The pace of the last run of this stage with these settings, else from measured speeds."""
@@ -143,8 +149,7 @@ def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced
 
 
 def _pace_changes(last: TrainingRun, spec: TrainingSpec) -> bool:
-    decisive = ("tokens.", "optimisation.batch_size", "precision", "device", "ppo.", "lora.rank")
-    return any(change.name.startswith(decisive) for change in changes(last.spec, spec.to_json()))
+    return any(change.name.startswith(DECISIVE) for change in changes(last.spec, spec.to_json()))
 
 
 def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
