@@ -62,9 +62,7 @@ def restore_checkpoint(
     _restore_optimizer(optimizer, load_file(folder / OPTIMIZER))
     _restore_random_state(load_file(folder / _random_file()))
     values = json.loads((folder / STATE).read_text())
-    return PpoState(
-        step=step_of(folder), kl_coef=values["kl_coef"], reward=values.get("reward")
-    )
+    return PpoState(step=step_of(folder), kl_coef=values["kl_coef"], reward=values.get("reward"))
 
 
 def _random_file() -> str:

@@ -72,3 +72,25 @@ def test_a_run_whose_updates_do_other_work_lends_no_pace(stage: str, other: Trai
 
     assert seconds_per_update(same, counted(), last) == (10.0, "the pace of first")
     assert seconds_per_update(other, counted(), last)[1] == "two CPU cores"
+
+
+@pytest.mark.parametrize(
+    ("stage", "weight_bytes", "seconds"),
+    [
+        ("sft", 538_000_000, 10.0),
+        ("sft", 269_000_000, 5.0),
+        ("ppo", 538_000_000, 40.0),  # 10 s to score, 2 x 10 s to learn, 10 s to write
+        ("ppo", 269_000_000, 25.0),  # narrower weights: writing takes as long
+        ("grpo", 538_000_000, 25.0),  # 10 s to score, 10 s to learn; each text serves two updates
+    ],
+)
+def test_without_a_run_the_time_of_an_update_goes_by_measured_speeds(
+    stage: str, weight_bytes: int, seconds: float
+) -> None:
+    spec = changed(CPU[stage], "tokens", completion=190)  # type: ignore[index]  # each is a stage
+    spec = changed(changed(spec, "grpo", iterations=2), "ppo", epochs=2)
+    found = counted(
+        tokens_per_update=1440, parameters=134_500_000, weight_bytes=weight_bytes
+    )  # 144 tokens a second are learned from, 76 are written: 4 x 190 of an update
+
+    assert seconds_per_update(spec, found, None) == (pytest.approx(seconds), "two CPU cores")

@@ -22,7 +22,8 @@ from webapp.training.services.specs import Change, changes
 # 4 x 512 tokens took 14.2 s in float32; a generated token costs 76 to the second beside that.
 TRAINED_TOKENS_A_SECOND = 144.0
 WRITTEN_TOKENS_A_SECOND = 76.0
-MEASURED_PARAMETERS_BYTES = 538e6
+MEASURED_PARAMETERS = 134.5e6
+MEASURED_WEIGHT_BYTES = 538e6
 MEASURED = "two CPU cores"
 # Settings on which the time of an update depends: a run with others tells nothing of it.
 DECISIVE = (
@@ -124,12 +125,19 @@ def seconds_per_update(
         pace = seconds_per_step(last)
         if pace is not None:
             return pace, f"the pace of {last.name}"
-    scale = max(found.weight_bytes / MEASURED_PARAMETERS_BYTES, 1e-6)
-    seconds = found.tokens_per_update / TRAINED_TOKENS_A_SECOND
+    passes, written = 1, 0.0
     if spec.stage in {"ppo", "grpo"}:
-        written = spec.optimisation.batch_size * spec.tokens.completion
-        seconds = seconds * (1 + spec.ppo.epochs) + written / WRITTEN_TOKENS_A_SECOND
-    return seconds * scale, MEASURED
+        passes = 1 + (spec.ppo.epochs if spec.stage == "ppo" else 1)  # one scores what was written
+        generations = 1 if spec.stage == "ppo" else 1 / spec.grpo.iterations
+        written = generations * spec.optimisation.batch_size * spec.tokens.completion
+    scale = max(found.weight_bytes / MEASURED_WEIGHT_BYTES, 1e-6)
+    learning = passes * found.tokens_per_update / TRAINED_TOKENS_A_SECOND * scale
+    return learning + _writing_seconds(found, written), MEASURED
+
+
+def _writing_seconds(found: DryRun, tokens: float) -> float:
+    """By the number of weights: narrower ones make learning faster, but not writing."""
+    return tokens / WRITTEN_TOKENS_A_SECOND * found.parameters / MEASURED_PARAMETERS
 
 
 def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced_by: str) -> float:
@@ -138,8 +146,7 @@ def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced
         return 0.0
     evaluations = found.updates // spec.evaluation.every if spec.evaluation.every else 0
     samples = max(evaluations, 1) * spec.evaluation.samples if spec.stage != "reward_model" else 0
-    scale = found.weight_bytes / MEASURED_PARAMETERS_BYTES
-    seconds = samples * spec.tokens.completion * scale / WRITTEN_TOKENS_A_SECOND
+    seconds = _writing_seconds(found, samples * spec.tokens.completion)
     if spec.stage not in {"ppo", "grpo"} or spec.reward.kind != "retries":
         return seconds
     episodes = Episode.objects.filter(reflection__snapshot_items__snapshot=snapshot)
