@@ -107,6 +107,19 @@ def test_a_live_query_is_frozen_at_launch_and_not_by_a_dry_run(researcher: Clien
     assert (run.snapshot.name, run.snapshot.items_count) == ("from a query: its query", 2)
 
 
+def test_a_dry_run_without_the_base_model_on_this_machine_says_so(
+    researcher: Client, settings
+) -> None:
+    settings.REFLECTOR_BASE_FOLDER = "/nowhere"
+    values = form_values(researcher, "/training/new/")
+    sent = values | {"name": "Mine", "snapshot": taken_snapshot().pk, "dry_run": "1"}
+
+    answer = researcher.post("/training/new/", sent)
+
+    assert answer.status_code == 422
+    assert "/nowhere&#x27; is not a folder of this machine" in answer.content.decode()
+
+
 def test_a_launch_with_neither_snapshot_nor_a_query_that_finds_something_is_refused(
     researcher: Client,
 ) -> None:

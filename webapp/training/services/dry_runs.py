@@ -75,8 +75,11 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
 
 def base_folder() -> Path:
     """The base model's folder on this machine. Raises InvalidInput where it is not there yet."""
-    if settings.REFLECTOR_BASE_FOLDER:
-        return Path(settings.REFLECTOR_BASE_FOLDER)
+    chosen = settings.REFLECTOR_BASE_FOLDER
+    if chosen:
+        if not Path(chosen).is_dir():
+            raise InvalidInput(f"REFLECTOR_BASE_FOLDER {chosen!r} is not a folder of this machine.")
+        return Path(chosen)
     found = sorted(settings.PLACES.models.glob("*/model.safetensors"))
     if not found:
         raise InvalidInput("The base model is not prepared yet: it is on the first start.")
