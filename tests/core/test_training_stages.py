@@ -106,6 +106,7 @@ def test_the_reward_model_tells_good_from_bad_on_a_held_out_task(world, objectiv
     assert held_out["trial_auc"]["mean"] == 0.5
     assert held_out["pair_accuracy"] == 1.0
     assert (held_out["pairs"], held_out["pair_kind"]) == (2, "same_failure")
+    assert (held_out["calibration"] is not None) == (objective == "bce")  # log-odds alone
 
 
 def test_the_reward_model_s_loss_does_not_depend_on_how_a_batch_is_cut(world):
