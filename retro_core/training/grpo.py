@@ -9,13 +9,14 @@ from trl import GRPOConfig, GRPOTrainer
 from retro_core.training.context import (
     StageInput,
     StageResult,
-    held_out,
+    held_out_figures,
     reward_of,
+    sampled_failures,
 )
 from retro_core.training.examples import encode_prompt
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
-from retro_core.training.sampling import request_of, sample_figures, text_figures, write_samples
+from retro_core.training.sampling import request_of, text_figures, write_samples
 from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
@@ -120,11 +121,11 @@ def _sample(given: StageInput, step: int, model: Any) -> dict[str, float]:
     samples = write_samples(
         model,
         given.tokenizer,
-        held_out(given),
+        sampled_failures(given),
         tokens=given.spec.tokens,
         temperature=given.spec.grpo.temperature,
         seed=given.spec.seed,
         reward=reward_of(given),
     )
     given.monitor.samples(step, samples)
-    return sample_figures(samples)
+    return held_out_figures(given, samples)

@@ -83,7 +83,7 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
 
     `boundary`: checkpoints are exact only at multiples of this step count. `evaluate` is called
     with the step and the model every `evaluate_every` steps and at the last one, and gives
-    validation figures.
+    validation figures, or none.
     """
 
     def __init__(
@@ -124,7 +124,9 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
         """Measure on held-out prompts, and end with a checkpoint when asked to."""
         step = state.global_step
         if self.evaluate and self._is_due(step, state.max_steps):
-            self.monitor.log(step, "validation", self.evaluate(step, kwargs["model"]))
+            figures = self.evaluate(step, kwargs["model"])
+            if figures:
+                self.monitor.log(step, "validation", figures)
         device = torch.device("cpu") if args.use_cpu else args.device
         if any_process(self.monitor.stop_requested(), device) and step % self.boundary == 0:
             control.should_save = True

@@ -14,8 +14,9 @@ from retro_core.errors import InvalidInput
 from retro_core.training.context import (
     StageInput,
     StageResult,
-    held_out,
+    held_out_figures,
     reward_of,
+    sampled_failures,
 )
 from retro_core.training.distributed import any_process, rank, summed, world_size
 from retro_core.training.models import load_policy, without_dropout
@@ -32,7 +33,7 @@ from retro_core.training.ppo_losses import (
     steered_kl_coef,
     value_losses,
 )
-from retro_core.training.sampling import sample_figures, write_samples
+from retro_core.training.sampling import write_samples
 from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import OptimisationSpec, PpoSpec, TrainingSpec
 
@@ -168,14 +169,16 @@ class PpoLoop:
         samples = write_samples(
             self.policy.model,
             self.given.tokenizer,
-            held_out(self.given),
+            sampled_failures(self.given),
             tokens=self.spec.tokens,
             temperature=self.spec.ppo.temperature,
             seed=self.spec.seed,
             reward=reward_of(self.given),
         )
         self.given.monitor.samples(step, samples)
-        self.given.monitor.log(step, "validation", sample_figures(samples))
+        figures = held_out_figures(self.given, samples)
+        if figures:
+            self.given.monitor.log(step, "validation", figures)
 
 
 def next_kl_coef(coef: float, kl: float, ppo: PpoSpec, items: int) -> float:
