@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from retro_core.errors import InvalidInput
 from retro_core.training.checkpoints import keep_newest, latest_checkpoint, seal, step_of
@@ -73,9 +74,24 @@ def train(trainer: Any, out: Path, monitor: Monitor) -> bool:
     if checkpoint:
         monitor.resumed(step_of(checkpoint))
     trainer.remove_callback(PrinterCallback)  # the monitor logs
+    if checkpoint and _take_up_end(trainer, checkpoint):
+        return True
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     ended: bool = trainer.state.global_step >= trainer.state.max_steps
     return ended
+
+
+def _take_up_end(trainer: Any, checkpoint: Path) -> bool:
+    """Restore a checkpoint of the last step; False for one on the way.
+
+    The library goes by whole epochs when it resumes: it would make one update too many.
+    """
+    state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+    if state.global_step < state.max_steps:
+        return False
+    trainer._load_from_checkpoint(str(checkpoint))
+    trainer.state = state
+    return True
 
 
 class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
