@@ -131,6 +131,21 @@ def test_roll_back_puts_the_one_before_into_production_again(
     assert roll_back(None) == second  # a second click takes the first one back
 
 
+def test_one_that_was_rolled_back_is_not_put_into_production_by_the_next_roll_back(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    taken_snapshot()
+    first, second = made_adapter(tmp_path / "a"), made_adapter(tmp_path / "a")
+    promote(first, to="production", reason="First.", person=None)
+    assert roll_back(None) is None
+    promote(second, to="production", reason="Better.", person=None)
+
+    assert roll_back(None) is None
+
+    stages = dict(Adapter.objects.values_list("name", "stage"))
+    assert stages == {"house-v1": "staging", "house-v2": "staging"}
+
+
 def test_a_server_that_is_away_promotes_nothing(settings, tmp_path: Path) -> None:
     settings.REFLECTOR_URL = "http://127.0.0.1:9"
     adapter = made_adapter(tmp_path / "a")

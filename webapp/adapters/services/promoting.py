@@ -57,9 +57,14 @@ def before_it(current: Adapter) -> Adapter | None:
     came = current.stage_changes.filter(to_stage=Stage.PRODUCTION).first()
     if came is None:
         return None
-    gone = StageChange.objects.filter(from_stage=Stage.PRODUCTION, pk__lt=came.pk)
-    replaced = gone.exclude(adapter=current).select_related("adapter").first()
+    # One that was rolled back made room for nobody: it must not return.
+    gone = StageChange.objects.filter(from_stage=Stage.PRODUCTION, reason=_replaced_by(current))
+    replaced = gone.filter(pk__lt=came.pk).select_related("adapter").first()
     return replaced.adapter if replaced else None
+
+
+def _replaced_by(adapter: Adapter) -> str:
+    return f"Replaced by {adapter}."
 
 
 def probe_prompts(adapter: Adapter) -> Iterator[str]:
@@ -85,8 +90,7 @@ def _move(
     """Change the stage and keep why; whoever is in production makes room first."""
     if to == Stage.PRODUCTION:
         for other in Adapter.objects.filter(stage=Stage.PRODUCTION).exclude(pk=adapter.pk):
-            why = f"Replaced by {adapter}."
-            _move(other, to=Stage.STAGING, reason=why, person=person)
+            _move(other, to=Stage.STAGING, reason=_replaced_by(adapter), person=person)
     change = StageChange.objects.create(
         adapter=adapter,
         from_stage=adapter.stage,
