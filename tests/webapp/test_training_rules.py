@@ -21,7 +21,7 @@ from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.ending import end, fail, finish, give_back
 from webapp.training.services.pipelines import launch_pipeline
-from webapp.training.services.runs import launch, resume, stop
+from webapp.training.services.runs import delete, launch, restore, resume, stop
 from webapp.training.services.snapshots import freeze, stored_lines
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,16 @@ def test_a_run_that_was_handed_back_in_good_order_has_ended_no_worker() -> None:
 
     run.refresh_from_db()
     assert (run.status, run.unfinished_claims) == ("queued", 0)
+
+
+def test_a_deleted_run_is_restored_before_it_goes_on() -> None:
+    run = queued_run()
+    assert stop(run.pk)
+    assert delete(run.pk)
+
+    assert not resume(run.pk)
+    assert restore(run.pk)
+    assert resume(run.pk)
 
 
 def test_a_run_is_not_done_without_an_adapter() -> None:

@@ -176,7 +176,7 @@ def resume(run_id: int) -> bool:
     """
     with transaction.atomic():
         before = awaited(run_id)
-        moved = TrainingRun.objects.move(
+        moved = TrainingRun.objects.undeleted().move(
             run_id,
             to=Status.WAITING if before else Status.QUEUED,
             from_any=[Status.STOPPED, Status.FAILED],
