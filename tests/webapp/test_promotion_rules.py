@@ -131,6 +131,19 @@ def test_roll_back_puts_the_one_before_into_production_again(
     assert roll_back(None) == second  # a second click takes the first one back
 
 
+def test_an_adapter_in_production_is_not_promoted_down_to_staging(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    taken_snapshot()
+    adapter = made_adapter(tmp_path / "a")
+    promote(adapter, to="production", reason="First.", person=None)
+
+    with pytest.raises(InvalidInput, match="only a roll back takes it out"):
+        promote(adapter, to="staging", reason="Again.", person=None)
+
+    assert Adapter.objects.in_production() == adapter
+
+
 def test_one_that_was_rolled_back_is_not_put_into_production_by_the_next_roll_back(
     model_server: ModelServer, tmp_path: Path
 ) -> None:

@@ -32,6 +32,8 @@ def check_promotion(adapter: Adapter, to: str) -> None:
     """Refuse what no server needs to be asked about. Raises InvalidInput."""
     if adapter.kind != Adapter.Kind.POLICY:
         raise InvalidInput("A reward model writes no reflections: it cannot be promoted.")
+    if adapter.stage == Stage.PRODUCTION:
+        raise InvalidInput(f"{adapter} is in production: only a roll back takes it out of there.")
     if to not in (Stage.STAGING, Stage.PRODUCTION) or to == adapter.stage:
         raise InvalidInput(f"{adapter} is in {adapter.stage} and cannot be promoted to {to}.")
 
