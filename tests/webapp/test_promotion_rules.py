@@ -13,6 +13,7 @@ import pytest
 
 from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
+from tests.core.loopback import Answer, serving
 from tests.webapp.played import played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter
@@ -165,6 +166,15 @@ def test_a_server_that_is_away_promotes_nothing(settings, tmp_path: Path) -> Non
 
     with pytest.raises(InvalidInput, match="model server at"):
         promote(adapter, to="staging", reason="x", person=None)
+
+
+def test_another_server_at_the_address_promotes_nothing(settings, tmp_path: Path) -> None:
+    adapter = made_adapter(tmp_path / "a")
+
+    with serving(Answer("<html>Sign in</html>")) as stranger:
+        settings.REFLECTOR_URL = stranger.url
+        with pytest.raises(InvalidInput, match="it answered '<html>Sign in</html>'"):
+            promote(adapter, to="staging", reason="x", person=None)
 
 
 def test_an_evaluation_is_two_experiments_that_differ_in_the_adapter_alone(
