@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ GIVEN = {
     "POSTGRES_PASSWORD": "for-this-test-only",
     "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
     "ACTOR_MODEL": "small",
+    "REFLECTOR_BASE_FOLDER": "/models/base",
 }
 
 
@@ -32,10 +34,14 @@ def filled(text: str) -> str:
 def run(service: str, *more: str) -> "subprocess.CompletedProcess[str]":
     """Run a service's own command, with its environment, on the stores of the tests."""
     program, *words = SERVICES[service]["command"]
-    beside = Path(sys.executable).parent
+    return run_beside(service, program, *words, *more)
+
+
+def run_beside(service: str, program: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program of this installation with the environment of a service."""
     environment = {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
     return subprocess.run(
-        [str(beside / program), *words, *more],
+        [str(Path(sys.executable).parent / program), *words],
         cwd=ROOT,
         env={
             "PATH": os.defpath,
@@ -65,9 +71,18 @@ def test_every_service_waits_only_for_services_that_there_are() -> None:
 
 
 def test_every_volume_of_a_service_is_declared() -> None:
-    used = {v.split(":")[0] for s in SERVICES.values() for v in s.get("volumes", [])}
+    mounted = [filled(v) for s in SERVICES.values() for v in s.get("volumes", [])]
+    used = {volume.split(":")[0] for volume in mounted}
 
-    assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])
+    assert {name for name in used if name[0] not in "./"} == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker-episodes", "worker-exchange", "worker-training"])
+def test_the_base_model_lies_where_the_service_is_told_and_is_not_written(name: str) -> None:
+    folder = filled(SERVICES[name]["environment"].get("REFLECTOR_BASE_FOLDER", ""))
+
+    assert folder == "/models/base"
+    assert f"{folder}:{folder}:ro" in [filled(v) for v in SERVICES[name]["volumes"]]
 
 
 def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
@@ -90,6 +105,30 @@ def test_the_packages_kept_out_of_the_web_image_are_pinned_packages() -> None:
 
     for pattern in (DOCKER / "web-without.txt").read_text().splitlines():
         assert any(re.fullmatch(pattern, line, re.I) for line in pinned), pattern
+
+
+def test_the_application_loads_with_the_packages_of_the_web_image_alone() -> None:
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({sorted(not_in_the_web_image())}))"
+    loaded = "import django; django.setup(); import webapp.urls, webapp.system.starting"
+
+    done = run_beside("web", "python", "-c", f"{blocked}; {loaded}")
+
+    assert done.returncode == 0, done.stderr
+
+
+def not_in_the_web_image() -> set[str]:
+    """The modules of installed packages that the web image leaves out."""
+    patterns = (DOCKER / "web-without.txt").read_text().splitlines()
+    pinned = (ROOT / "requirements.lock").read_text().splitlines()
+    kept = [line for line in pinned if not any(re.fullmatch(p, line, re.I) for p in patterns)]
+    names = {plain_name(line.partition("==")[0]) for line in kept} | {"retroformer-studio"}
+    modules = packages_distributions().items()
+    return {name for name, of in modules if not names & {plain_name(one) for one in of}}
+
+
+def plain_name(package: str) -> str:
+    """The name by which packages are compared."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -76,13 +76,13 @@ def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
         service.kill_session(trainer.pid)
     if watch.lost:
         return None
-    outcome = _outcome(folder, exit_code)
     if exit_code == FOLDER_TAKEN:
         insist(lambda: give_back(run.pk, holder, to=Status.LOST))
         return None
+    outcome = watch.killed_while_stopping() or _outcome(folder, exit_code)
     if watch.leaving and outcome.status == "stopped" and _given_back(run, holder):
         return None
-    return watch.killed_while_stopping() or outcome
+    return outcome
 
 
 def _outcome(folder: RunFolder, exit_code: int) -> Outcome:

@@ -1,6 +1,6 @@
 """What every stage is given, and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from retro_core.training.examples import Tokenizer
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.monitor import Monitor
 from retro_core.training.rewards import RewardFunction
+from retro_core.training.sampling import sample_figures
 from retro_core.training.selection import failures
 from retro_core.training.snapshot import Snapshot
 from retro_core.training.spec import TrainingSpec
@@ -45,7 +46,12 @@ def reward_of(given: StageInput) -> RewardFunction:
     return given.reward
 
 
-def held_out(given: StageInput) -> list[RatedReflection]:
+def sampled_failures(given: StageInput) -> list[RatedReflection]:
     """The failures that are answered at each evaluation; from training where none is held out."""
     rows = failures(given.snapshot.validation) or failures(given.snapshot.train)
     return rows[: given.spec.evaluation.samples]
+
+
+def held_out_figures(given: StageInput, samples: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Figures of the samples; none where they answer training failures, which tell of no others."""
+    return sample_figures(samples) if failures(given.snapshot.validation) else {}

@@ -39,7 +39,8 @@ class DryRun:
     cut_prompts: int
     cut_reflections: int
     tokens_per_update: int  # of prompts and reflections, padding not counted
-    weight_bytes: int  # of the frozen base model in the chosen precision
+    parameters: int  # of the frozen base model
+    weight_bytes: int  # of its parameters in the chosen precision
     memory_bytes: int  # of the process at its peak where it trains on a CPU, estimated
     gpu_bytes: int  # of the device's memory where it trains on a GPU, estimated
     problem: str = ""
@@ -74,6 +75,7 @@ def dry_run(spec: TrainingSpec) -> DryRun:
         cut_prompts=sum(length > spec.tokens.prompt for length in prompts),
         cut_reflections=sum(length > spec.tokens.completion for length in texts),
         tokens_per_update=round(tokens * spec.optimisation.batch_size),
+        parameters=shape.parameters,
         weight_bytes=round(shape.parameters * WEIGHT_BYTES[spec.precision]),
         memory_bytes=round(peak_bytes(spec, shape, tokens)),
         gpu_bytes=round(peak_bytes(spec, shape, tokens, on_gpu=True)),

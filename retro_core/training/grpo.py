@@ -9,13 +9,14 @@ from trl import GRPOConfig, GRPOTrainer
 from retro_core.training.context import (
     StageInput,
     StageResult,
-    held_out,
+    held_out_figures,
     reward_of,
+    sampled_failures,
 )
 from retro_core.training.examples import encode_prompt
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
-from retro_core.training.sampling import request_of, sample_figures, text_figures, write_samples
+from retro_core.training.sampling import request_of, text_figures, write_samples
 from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
@@ -27,6 +28,8 @@ NAMES = {
     "reward_std": "reward_deviation",
     "frac_reward_zero_std": "equal_reward_share",
 }
+# Figures of the last batch for the adapter's card; two of them the reward function tells.
+TOLD = ("reward", "repeat_share", "loop_share")
 
 
 def train_grpo(given: StageInput) -> StageResult:
@@ -53,7 +56,9 @@ def train_grpo(given: StageInput) -> StageResult:
     )
     trainer.add_callback(callback)
     finished = train(trainer, given.out, given.monitor)
-    return StageResult(trainer.model, trainer.state.global_step, finished, texts.latest)
+    told = [row for row in trainer.state.log_history if "reward" in row]
+    figures = {name: told[-1][name] for name in TOLD} if told else {}
+    return StageResult(trainer.model, trainer.state.global_step, finished, figures)
 
 
 def filled_batch(rows: Sequence[RatedReflection], spec: TrainingSpec) -> Sequence[RatedReflection]:
@@ -79,12 +84,11 @@ class ReflectionGrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl is untype
 
 
 class _TextFigures:
-    """The reward as the library calls it, and what the last batch looked like."""
+    """The reward as the library calls it, which also tells what the texts look like."""
 
     def __init__(self, given: StageInput, rows: Sequence[RatedReflection]) -> None:
         self._rows = rows
         self._reward = reward_of(given)
-        self.latest: dict[str, float] = {}
 
     def rewards(
         self, prompts: list[str], completions: list[str], place: list[int], **told: Any
@@ -92,9 +96,8 @@ class _TextFigures:
         """One reward for each completion; `place` is the number of its failure."""
         pairs = zip(place, completions, strict=True)
         rewards = self._reward([request_of(self._rows[at], text) for at, text in pairs])
-        self.latest = {"reward": sum(rewards) / len(rewards), **text_figures(completions)}
-        for name in ("repeat_share", "loop_share"):
-            told["log_metric"](name, self.latest[name])
+        for name, value in text_figures(completions).items():
+            told["log_metric"](name, value)
         return rewards
 
 
@@ -120,11 +123,11 @@ def _sample(given: StageInput, step: int, model: Any) -> dict[str, float]:
     samples = write_samples(
         model,
         given.tokenizer,
-        held_out(given),
+        sampled_failures(given),
         tokens=given.spec.tokens,
         temperature=given.spec.grpo.temperature,
         seed=given.spec.seed,
         reward=reward_of(given),
     )
     given.monitor.samples(step, samples)
-    return sample_figures(samples)
+    return held_out_figures(given, samples)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from retro_core.errors import InvalidInput
 from retro_core.training.checkpoints import keep_newest, latest_checkpoint, seal, step_of
@@ -73,9 +74,24 @@ def train(trainer: Any, out: Path, monitor: Monitor) -> bool:
     if checkpoint:
         monitor.resumed(step_of(checkpoint))
     trainer.remove_callback(PrinterCallback)  # the monitor logs
+    if checkpoint and _take_up_end(trainer, checkpoint):
+        return True
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     ended: bool = trainer.state.global_step >= trainer.state.max_steps
     return ended
+
+
+def _take_up_end(trainer: Any, checkpoint: Path) -> bool:
+    """Restore a checkpoint of the last step; False for one on the way.
+
+    The library goes by whole epochs when it resumes: it would make one update too many.
+    """
+    state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+    if state.global_step < state.max_steps:
+        return False
+    trainer._load_from_checkpoint(str(checkpoint))
+    trainer.state = state
+    return True
 
 
 class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
@@ -83,7 +99,7 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
 
     `boundary`: checkpoints are exact only at multiples of this step count. `evaluate` is called
     with the step and the model every `evaluate_every` steps and at the last one, and gives
-    validation figures.
+    validation figures, or none.
     """
 
     def __init__(
@@ -124,7 +140,9 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
         """Measure on held-out prompts, and end with a checkpoint when asked to."""
         step = state.global_step
         if self.evaluate and self._is_due(step, state.max_steps):
-            self.monitor.log(step, "validation", self.evaluate(step, kwargs["model"]))
+            figures = self.evaluate(step, kwargs["model"])
+            if figures:
+                self.monitor.log(step, "validation", figures)
         device = torch.device("cpu") if args.use_cpu else args.device
         if any_process(self.monitor.stop_requested(), device) and step % self.boundary == 0:
             control.should_save = True

@@ -51,6 +51,6 @@ def request_stop(out: Path) -> None:
 
 
 def prepare_resume(out: Path) -> None:
-    """Clear an earlier stop or failure so that the same command goes on."""
-    (out / STOP).unlink(missing_ok=True)
-    (out / RESULT).unlink(missing_ok=True)
+    """Clear what an earlier process left so that the same command goes on: stop, result, beat."""
+    for name in (STOP, RESULT, HEARTBEAT):
+        (out / name).unlink(missing_ok=True)

@@ -14,8 +14,9 @@ from retro_core.errors import InvalidInput
 from retro_core.training.context import (
     StageInput,
     StageResult,
-    held_out,
+    held_out_figures,
     reward_of,
+    sampled_failures,
 )
 from retro_core.training.distributed import any_process, rank, summed, world_size
 from retro_core.training.models import load_policy, without_dropout
@@ -32,7 +33,7 @@ from retro_core.training.ppo_losses import (
     steered_kl_coef,
     value_losses,
 )
-from retro_core.training.sampling import sample_figures, write_samples
+from retro_core.training.sampling import write_samples
 from retro_core.training.selection import failures_to_answer
 from retro_core.training.spec import OptimisationSpec, PpoSpec, TrainingSpec
 
@@ -47,7 +48,7 @@ def train_ppo(given: StageInput) -> StageResult:
         stopped = any_process(given.monitor.stop_requested(), loop.policy.device)
         if stopped or loop.state.step % given.spec.checkpoint_every == 0:
             loop.save()
-    figures = {"reward": loop.reward, "kl_coef": loop.state.kl_coef}
+    figures = {"reward": loop.state.reward, "kl_coef": loop.state.kl_coef}
     return StageResult(loop.policy.model, loop.state.step, loop.state.step >= steps, figures)
 
 
@@ -62,7 +63,6 @@ class PpoLoop:
         self.weights = self.policy.trainable()
         self.optimizer = _optimizer(self.weights, spec)
         self.state = PpoState(step=0, kl_coef=spec.ppo.kl_coef)
-        self.reward = float("nan")
         self._share = _share(spec.ppo.minibatch_size)
         _share(spec.optimisation.batch_size)
         set_seed(spec.seed + rank())  # each process writes its own reflections
@@ -105,8 +105,7 @@ class PpoLoop:
         kl_coef = next_kl_coef(
             self.state.kl_coef, figures["kl"], self.spec.ppo, self.spec.optimisation.batch_size
         )
-        self.state = PpoState(step=step, kl_coef=kl_coef)
-        self.reward = figures["reward"]
+        self.state = PpoState(step=step, kl_coef=kl_coef, reward=figures["reward"])
         self.given.monitor.log(step, "train", figures)
         check_finite(step, loss=figures["loss"], reward=figures["reward"])
         every = self.spec.evaluation.every
@@ -170,14 +169,16 @@ class PpoLoop:
         samples = write_samples(
             self.policy.model,
             self.given.tokenizer,
-            held_out(self.given),
+            sampled_failures(self.given),
             tokens=self.spec.tokens,
             temperature=self.spec.ppo.temperature,
             seed=self.spec.seed,
             reward=reward_of(self.given),
         )
         self.given.monitor.samples(step, samples)
-        self.given.monitor.log(step, "validation", sample_figures(samples))
+        figures = held_out_figures(self.given, samples)
+        if figures:
+            self.given.monitor.log(step, "validation", figures)
 
 
 def next_kl_coef(coef: float, kl: float, ppo: PpoSpec, items: int) -> float:

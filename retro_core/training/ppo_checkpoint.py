@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class PpoState:
 
     step: int
     kl_coef: float
+    reward: float | None = None  # of the newest update, where the checkpoint holds it
 
 
 def save_checkpoint(
@@ -38,7 +39,7 @@ def save_checkpoint(
         folder.mkdir()
         save_file({n: p.detach().contiguous() for n, p in weights.items()}, folder / WEIGHTS)
         save_file(_optimizer_tensors(optimizer), folder / OPTIMIZER)
-        write_json_atomically(folder / STATE, {"step": state.step, "kl_coef": state.kl_coef})
+        write_json_atomically(folder / STATE, asdict(state))
     wait_for_all()
     save_file(_random_state(), folder / _random_file())
     wait_for_all()
@@ -61,7 +62,7 @@ def restore_checkpoint(
     _restore_optimizer(optimizer, load_file(folder / OPTIMIZER))
     _restore_random_state(load_file(folder / _random_file()))
     values = json.loads((folder / STATE).read_text())
-    return PpoState(step=step_of(folder), kl_coef=values["kl_coef"])
+    return PpoState(step=step_of(folder), kl_coef=values["kl_coef"], reward=values.get("reward"))
 
 
 def _random_file() -> str:

@@ -146,7 +146,7 @@ def _figures(given: StageInput, model: Any, objective: Objective) -> dict[str, A
     if given.snapshot.validation:
         held = score_rows(model, tokenizer, given.snapshot.validation, tokens)
         figures["validation"] = measure_reward_model(
-            given.snapshot, held, given.spec, probabilities=objective != "regression"
+            given.snapshot, held, given.spec, probabilities=objective == "bce"
         )
     return figures
 

@@ -94,7 +94,7 @@ def write_samples(
     seed: int,
     reward: RewardFunction | None = None,
 ) -> list[dict[str, Any]]:
-    """Answer held-out prompts, leaving the random state of training as it was."""
+    """Answer prompts, leaving the random state of training as it was."""
     if not rows:
         return []
     prompts = [encode_prompt(tokenizer, row.prompt, tokens) for row in rows]

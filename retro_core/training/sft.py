@@ -7,12 +7,17 @@ from typing import Any
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from retro_core.training.context import StageInput, StageResult, held_out
+from retro_core.training.context import (
+    StageInput,
+    StageResult,
+    held_out_figures,
+    sampled_failures,
+)
 from retro_core.training.examples import Example, Tokenizer, encode_rows
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_policy
 from retro_core.training.relabel import relabelled_copies
-from retro_core.training.sampling import sample_figures, write_samples
+from retro_core.training.sampling import write_samples
 from retro_core.training.selection import accepted_rows, accepted_to_learn
 from retro_core.training.spec import TrainingSpec
 
@@ -75,10 +80,10 @@ def _sample(given: StageInput, step: int, model: Any) -> Mapping[str, float]:
     samples = write_samples(
         model,
         given.tokenizer,
-        held_out(given),
+        sampled_failures(given),
         tokens=given.spec.tokens,
         temperature=SAMPLE_TEMPERATURE,
         seed=given.spec.seed,
     )
     given.monitor.samples(step, samples)
-    return sample_figures(samples)
+    return held_out_figures(given, samples)

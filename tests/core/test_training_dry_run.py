@@ -75,6 +75,7 @@ def test_the_weights_are_counted_from_the_files(world):
     weights = sum(weight.numel() for weight in model.parameters())
 
     assert parameter_count(world / "base") == weights
+    assert dry_run(tiny_spec(world, "sft")).parameters == weights
     assert dry_run(tiny_spec(world, "sft")).weight_bytes == 4 * weights
     assert torch.float32.itemsize == 4
 

@@ -10,9 +10,9 @@ from retro_core.errors import InvalidInput
 from retro_core.training import __main__ as trainer
 from retro_core.training.adapters import CARD
 from retro_core.training.failures import FolderTaken
-from retro_core.training.launch import HEARTBEAT, prepare_resume
+from retro_core.training.launch import HEARTBEAT, STOP, prepare_resume
 from retro_core.training.models import weights_digest
-from retro_core.training.outcome import Outcome, read_outcome
+from retro_core.training.outcome import RESULT, Outcome, read_outcome
 from retro_core.training.run import claimed
 from tests.core.training_world import (
     make_base_model,
@@ -79,6 +79,16 @@ def test_a_run_does_not_go_on_with_another_base_model(world):
     outcome = train(spec, out)
 
     assert outcome.code == "wrong_base_model"
+
+
+def test_a_run_that_goes_on_shows_no_beat_of_its_earlier_process(tmp_path):
+    for name in (STOP, RESULT, HEARTBEAT):
+        (tmp_path / name).touch()
+    (tmp_path / "metrics.jsonl").touch()
+
+    prepare_resume(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
 def test_no_space_for_the_result_is_told_by_the_exit_code(world, monkeypatch):

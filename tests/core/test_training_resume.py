@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ FIGURES = {
     "ppo": ["loss", "reward", "kl", "grad_norm"],
     "grpo": ["loss", "reward", "kl", "grad_norm"],
 }
+
+PEAKS = {"peak_memory_gb", "peak_gpu_memory_gb"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -111,6 +114,23 @@ def test_a_stop_file_ends_the_run_after_its_step_with_a_checkpoint(world, stage)
     assert (outcome.status, outcome.step) == ("stopped", 1)
     assert latest_checkpoint(out).name == "checkpoint-1"
     assert not (out / "adapter").exists()
+
+
+@pytest.mark.parametrize("stage", FIGURES)
+def test_a_run_that_was_killed_after_its_last_update_makes_no_other(world, stage):
+    out, spec = world / f"{stage}-ended", tiny_spec(world, stage)
+    # The fourth update lies amid a pass over the items.
+    spec = replace(spec, optimisation=replace(spec.optimisation, max_steps=4))
+    first = train(spec, out)
+    (out / "result.json").unlink()
+
+    second = train(spec, out)
+
+    assert (second.step, second.checksum) == (4, first.checksum)
+    assert list(metrics(out, "loss")) == [1, 2, 3, 4]
+    assert first.figures.keys() - PEAKS
+    for name in first.figures.keys() - PEAKS:
+        assert second.figures[name] == first.figures[name]
 
 
 def test_a_run_that_is_done_is_left_alone(world):

@@ -9,6 +9,8 @@ from retro_core.training.examples import encode_rows
 from retro_core.training.models import load_policy, load_tokenizer
 from retro_core.training.scorer import load_scorer
 from retro_core.training.sft import example_trainer
+from retro_core.training.snapshot import Snapshot
+from retro_core.training.snapshot import write_snapshot as write_rows
 from retro_core.training.spec import (
     DatasetSpec,
     EvaluationSpec,
@@ -106,6 +108,7 @@ def test_the_reward_model_tells_good_from_bad_on_a_held_out_task(world, objectiv
     assert held_out["trial_auc"]["mean"] == 0.5
     assert held_out["pair_accuracy"] == 1.0
     assert (held_out["pairs"], held_out["pair_kind"]) == (2, "same_failure")
+    assert (held_out["calibration"] is not None) == (objective == "bce")  # log-odds alone
 
 
 def test_the_reward_model_s_loss_does_not_depend_on_how_a_batch_is_cut(world):
@@ -235,3 +238,17 @@ def test_grpo_learns_from_one_failure_although_its_batch_holds_two(world, tmp_pa
     outcome = train(spec, tmp_path / "out")
 
     assert (outcome.status, outcome.step) == ("done", 2)
+
+
+@pytest.mark.parametrize("stage", ["sft", "ppo", "grpo"])
+def test_samples_of_training_failures_are_kept_but_are_no_held_out_figures(
+    world, tmp_path, stage
+) -> None:
+    rows = reflections()
+    write_rows(tmp_path / "all.jsonl", Snapshot(train=tuple(rows), validation=()))
+    spec = quiet_spec(world, stage, dataset=DatasetSpec(path=str(tmp_path / "all.jsonl")))
+
+    train(spec, tmp_path / "out")
+
+    assert len(texts(tmp_path / "out", 6)) == 2
+    assert '"validation"' not in (tmp_path / "out" / "metrics.jsonl").read_text()

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
-from retro_core.types import Task
+from retro_core.types import Task as CoreTask
 from tests.webapp.annotated import give, override, person, queue_of
 from tests.webapp.pages import text
 from tests.webapp.played import client_of
@@ -15,9 +16,9 @@ from webapp.adapters.forms import EvaluateForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import evaluating, lineage
 from webapp.episodes.models import Reflection
-from webapp.tasks.models import TaskSet
+from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import save_task_set
-from webapp.training.models import TrainingRun
+from webapp.training.models import Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.runs import launch
 from webapp.training.services.snapshots import freeze
@@ -94,7 +95,7 @@ def test_best_of_several_is_for_the_adapter_and_not_for_its_twin(
     judged: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluating.server, "load", lambda adapter: True)
-    task = Task("other-0", "doors", "Leave.")
+    task = CoreTask("other-0", "doors", "Leave.")
     tasks = save_task_set("others", "doors", "valid", [task], source="by hand")
     scorer = Adapter.objects.reward_models().get()
 
@@ -120,3 +121,28 @@ def test_best_of_several_needs_a_reward_model(judged: Adapter) -> None:
 
     assert "reward_model" in EvaluateForm(judged, sent).errors
     assert not EvaluateForm(judged, {**sent, "best_of_n": 1}).errors
+
+
+@pytest.mark.parametrize("judge", ["reward of PPO", "best of several"])
+def test_no_evaluation_on_tasks_that_a_reward_model_was_trained_on(
+    judged: Adapter, judge: str, tmp_path: Path
+) -> None:
+    """Of all runs behind the two, that of the reward model alone knows the tasks."""
+    foreign = Snapshot.objects.create(name="other", sha256="", items_count=0, counts={})
+    TrainingRun.objects.exclude(stage="reward_model").update(snapshot=foreign)
+    untrained = made_adapter(tmp_path / "d", "untrained")
+    known = TaskSet.objects.get()
+    for position, task in enumerate(Task.objects.all()):
+        known.members.create(task=task, position=position)
+
+    with pytest.raises(InvalidInput, match="was trained on 3 tasks"):
+        evaluating.evaluate(
+            judged if judge == "reward of PPO" else untrained,
+            task_set=known,
+            preset="embedded",
+            trials=2,
+            seed=0,
+            owner=None,
+            best_of_n=1 if judge == "reward of PPO" else 4,
+            reward_model=Adapter.objects.reward_models().get(),
+        )

@@ -13,6 +13,7 @@ import pytest
 
 from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
+from tests.core.loopback import Answer, serving
 from tests.webapp.played import played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter
@@ -131,12 +132,49 @@ def test_roll_back_puts_the_one_before_into_production_again(
     assert roll_back(None) == second  # a second click takes the first one back
 
 
+def test_an_adapter_in_production_is_not_promoted_down_to_staging(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    taken_snapshot()
+    adapter = made_adapter(tmp_path / "a")
+    promote(adapter, to="production", reason="First.", person=None)
+
+    with pytest.raises(InvalidInput, match="only a roll back takes it out"):
+        promote(adapter, to="staging", reason="Again.", person=None)
+
+    assert Adapter.objects.in_production() == adapter
+
+
+def test_one_that_was_rolled_back_is_not_put_into_production_by_the_next_roll_back(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    taken_snapshot()
+    first, second = made_adapter(tmp_path / "a"), made_adapter(tmp_path / "a")
+    promote(first, to="production", reason="First.", person=None)
+    assert roll_back(None) is None
+    promote(second, to="production", reason="Better.", person=None)
+
+    assert roll_back(None) is None
+
+    stages = dict(Adapter.objects.values_list("name", "stage"))
+    assert stages == {"house-v1": "staging", "house-v2": "staging"}
+
+
 def test_a_server_that_is_away_promotes_nothing(settings, tmp_path: Path) -> None:
     settings.REFLECTOR_URL = "http://127.0.0.1:9"
     adapter = made_adapter(tmp_path / "a")
 
     with pytest.raises(InvalidInput, match="model server at"):
         promote(adapter, to="staging", reason="x", person=None)
+
+
+def test_another_server_at_the_address_promotes_nothing(settings, tmp_path: Path) -> None:
+    adapter = made_adapter(tmp_path / "a")
+
+    with serving(Answer("<html>Sign in</html>")) as stranger:
+        settings.REFLECTOR_URL = stranger.url
+        with pytest.raises(InvalidInput, match="it answered '<html>Sign in</html>'"):
+            promote(adapter, to="staging", reason="x", person=None)
 
 
 def test_an_evaluation_is_two_experiments_that_differ_in_the_adapter_alone(

@@ -14,6 +14,7 @@ from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.pipelines import launch_pipeline
 from webapp.training.services.snapshots import freeze
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,19 @@ def test_a_live_query_is_frozen_at_launch_and_not_by_a_dry_run(researcher: Clien
     assert (run.snapshot.name, run.snapshot.items_count) == ("from a query: its query", 2)
 
 
+def test_a_dry_run_without_the_base_model_on_this_machine_says_so(
+    researcher: Client, settings
+) -> None:
+    settings.REFLECTOR_BASE_FOLDER = "/nowhere"
+    values = form_values(researcher, "/training/new/")
+    sent = values | {"name": "Mine", "snapshot": taken_snapshot().pk, "dry_run": "1"}
+
+    answer = researcher.post("/training/new/", sent)
+
+    assert answer.status_code == 422
+    assert "/nowhere&#x27; is not a folder of this machine" in answer.content.decode()
+
+
 def test_a_launch_with_neither_snapshot_nor_a_query_that_finds_something_is_refused(
     researcher: Client,
 ) -> None:
@@ -178,6 +192,19 @@ def test_a_pipeline_is_three_runs_of_which_one_is_queued(researcher: Client) -> 
         12,
         6,
     ]
+
+
+def test_a_pipeline_whose_stages_are_all_stopped_is_at_rest(researcher: Client) -> None:
+    chain = launch_pipeline(name="chain", snapshot=taken_snapshot(), preset="cpu-small", seed=0)
+    address = f"/training/pipelines/{chain.pk}/"
+    assert 'hx-trigger="every' in text(researcher.get(address))
+
+    for run in chain.runs.all():
+        assert 'id="act-stop"' in text(researcher.get(f"/training/{run.pk}/"))
+        researcher.post(f"/training/{run.pk}/do/stop/")
+
+    assert set(chain.runs.values_list("status", flat=True)) == {"stopped"}
+    assert 'hx-trigger="every' not in text(researcher.get(address))
 
 
 def test_a_pipeline_can_be_cut_short_and_its_warm_up_with_it(researcher: Client) -> None:

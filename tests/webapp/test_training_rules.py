@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from retro_core.errors import InvalidInput
@@ -16,11 +17,11 @@ from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import Made, adapter_folder, register
 from webapp.episodes.models import Reflection
-from webapp.training.models import SnapshotItem, TrainingRun
+from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
-from webapp.training.services.ending import end, fail, finish
+from webapp.training.services.ending import end, fail, finish, give_back
 from webapp.training.services.pipelines import launch_pipeline
-from webapp.training.services.runs import launch, stop
+from webapp.training.services.runs import delete, launch, restore, resume, stop
 from webapp.training.services.snapshots import freeze, stored_lines
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,26 @@ def test_a_stop_asked_for_before_the_worker_died_has_happened() -> None:
     assert TrainingRun.objects.get().status == "stopped"
 
 
+def test_a_run_that_was_handed_back_in_good_order_has_ended_no_worker() -> None:
+    run = queued_run()
+    TrainingRun.objects.claim(run.pk, "leaving")
+
+    assert give_back(run.pk, "leaving")
+
+    run.refresh_from_db()
+    assert (run.status, run.unfinished_claims) == ("queued", 0)
+
+
+def test_a_deleted_run_is_restored_before_it_goes_on() -> None:
+    run = queued_run()
+    assert stop(run.pk)
+    assert delete(run.pk)
+
+    assert not resume(run.pk)
+    assert restore(run.pk)
+    assert resume(run.pk)
+
+
 def test_a_run_is_not_done_without_an_adapter() -> None:
     run = queued_run()
     TrainingRun.objects.claim(run.pk, "one")
@@ -172,3 +193,41 @@ def test_a_pipeline_hands_its_adapters_on(tmp_path: Path) -> None:
 
     ppo.refresh_from_db()
     assert (ppo.status, ppo.parent, ppo.reward_model) == ("queued", tuned, scorer)
+
+
+def test_a_stage_that_was_stopped_before_its_turn_waits_for_it_again(tmp_path: Path) -> None:
+    pipeline = launch_pipeline(name="chain", snapshot=taken_snapshot(), preset="cpu-small", seed=0)
+    sft, scoring, ppo = pipeline.runs.order_by("place")
+    assert stop(scoring.pk)
+    assert stop(ppo.pk)
+    TrainingRun.objects.claim(sft.pk, "worker")
+    assert finish(sft, "worker", made_adapter(tmp_path / "a", "tuned"), Outcome("done", step=30))
+
+    assert resume(ppo.pk)
+    assert resume(scoring.pk)
+
+    statuses = pipeline.runs.order_by("place").values_list("status", flat=True)
+    assert list(statuses) == ["done", "queued", "waiting"]
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "training run", "pipeline"])
+def test_of_two_forms_with_one_name_sent_at_once_the_later_is_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = taken_snapshot("twice")
+    query = BufferQuery(validation_share=0.0, repeats="keep")
+    send = {
+        "snapshot": lambda: freeze(query, name="twice"),
+        "training run": lambda: launch(name="it", snapshot=snapshot, spec=SFT, preset="x"),
+        "pipeline": lambda: launch_pipeline(
+            name="it", snapshot=snapshot, preset="cpu-small", seed=0
+        ),
+    }[kind]
+    if kind != "snapshot":
+        send()
+    monkeypatch.setattr(QuerySet, "exists", lambda rows: False)  # the other is not stored yet
+
+    with pytest.raises(InvalidInput, match=f"There is a {kind} named"):
+        send()
+
+    assert Snapshot.objects.count() == 1  # the transaction around it goes on

@@ -1,5 +1,6 @@
 """Faults of a training run as a worker meets them: each ends with a reason to act on."""
 
+import os
 import resource
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from safetensors.torch import load_file, save_file
 
 from retro_core.training.spec import OptimisationSpec
@@ -17,8 +19,9 @@ from tests.core.training_world import make_base_model
 from tests.workers.training_rows import tiny_base, tiny_run, tiny_snapshot
 from webapp.adapters.models import Adapter
 from webapp.training.models import TrainingRun
-from webapp.training.services.runs import resume
+from webapp.training.services.runs import resume, stop
 from workers import training_watch
+from workers.episodes import STOP_SIGNAL
 from workers.training import train
 from workers.training_files import folder_of
 
@@ -166,6 +169,36 @@ def test_a_trainer_that_leaves_no_result_hands_its_last_words_on(
 
     assert run.failure_code == "crashed"
     assert "No module named retro_core.no_trainer" in run.reason
+
+
+@pytest.mark.parametrize(("leaves", "status"), [(True, "queued"), (False, "stopped")])
+def test_a_trainer_killed_after_the_grace_goes_on_elsewhere_unless_a_person_stopped_it(
+    leaves: bool, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retro_core.training.launch.MODULE", "tests.workers.deaf_trainer")
+    monkeypatch.setattr(training_watch, "STOP_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(training_watch, "KILL_GRACE_SECONDS", 0.0)
+    run = tiny_run(tiny_snapshot(), optimisation=SMALL)
+    asks = threading.Thread(target=_ask_once_it_runs, args=(run, leaves))
+    asks.start()
+
+    train(run.pk)
+
+    asks.join()
+    run.refresh_from_db()
+    assert (run.status, run.lease_holder) == (status, "")
+
+
+def _ask_once_it_runs(run: TrainingRun, leaves: bool) -> None:
+    """Ask the worker to leave, as its own signal does, or the run to stop, as a person does."""
+    limit = time.monotonic() + 60
+    while TrainingRun.objects.get(pk=run.pk).status != "running" and time.monotonic() < limit:
+        time.sleep(0.05)
+    if leaves:
+        os.kill(os.getpid(), STOP_SIGNAL)
+    else:
+        stop(run.pk)
+    connection.close()
 
 
 @contextmanager

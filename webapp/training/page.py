@@ -15,7 +15,7 @@ from webapp.training.services.specs import Change
 
 Status = TrainingRun.Status
 ACTIONS = {
-    "stop": (Status.QUEUED, Status.LOST, Status.STARTING, Status.RUNNING),
+    "stop": (Status.WAITING, Status.QUEUED, Status.LOST, Status.STARTING, Status.RUNNING),
     "resume": (Status.STOPPED, Status.FAILED),
     "delete": (Status.STOPPED, Status.FAILED, Status.DONE),
 }

@@ -10,6 +10,7 @@ from retro_core.config import PRESETS, ReflectionConfig
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
+from webapp.adapters.services.lineage import items_behind, runs_behind
 from webapp.adapters.services.promoting import probe_prompts
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import (
@@ -45,15 +46,14 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
     With `best_of_n` the reward model picks the adapter's reflections; the twin writes one each.
     `as_trained` asks both for reflections in the form of those that the adapter learned from.
 
-    Refused where the adapter was trained on tasks of the set, or cannot be served.
+    Refused where the adapter or the reward model was trained on tasks of the set, or the adapter
+    cannot be served.
     """
     if adapter.kind != Adapter.Kind.POLICY:
         raise InvalidInput("A reward model writes no reflections: it cannot play.")
-    shared = trained_tasks(adapter, task_set)
-    if shared:
-        raise InvalidInput(
-            f"{adapter} was trained on {shared} tasks of {task_set.name}: choose a set held out."
-        )
+    check_held_out(adapter, task_set)
+    if reward_model and best_of_n > 1:
+        check_held_out(reward_model, task_set)
     if not server.load(adapter):  # else the adapter's games would be played by the base model
         server.probe(adapter, probe_prompts(adapter))
     config = replace(PRESETS[preset], trials=trials, seed=seed)
@@ -112,14 +112,21 @@ def trained_environment(adapter: Adapter) -> str:
     return most[0] if most else HOUSEHOLD_WORLD
 
 
+def check_held_out(adapter: Adapter, task_set: TaskSet) -> None:
+    """Refuse tasks that the adapter learned from. Raises InvalidInput."""
+    shared = trained_tasks(adapter, task_set)
+    if shared:
+        raise InvalidInput(
+            f"{adapter}, or a model behind it, was trained on {shared} tasks of {task_set.name}:"
+            " choose a set held out."
+        )
+
+
 def trained_tasks(adapter: Adapter, task_set: TaskSet) -> int:
-    """How many tasks of the set the adapter, or one that it comes from, was trained on."""
-    keys: set[str] = set()
-    ancestor: Adapter | None = adapter
-    while ancestor is not None:
-        run = getattr(ancestor, "made_by", None)
-        if run is not None:
-            items = run.snapshot.items.filter(environment=task_set.environment, split="train")
-            keys |= set(items.values_list("task_key", flat=True))
-        ancestor = ancestor.parent
+    """How many tasks of the set the adapter was trained on, or a parent or reward model behind it.
+
+    A reward model that knows the tasks hands on what it knows of them.
+    """
+    items = items_behind(runs_behind(adapter)).filter(split="train")
+    keys = items.filter(environment=task_set.environment).values("task_key")
     return task_set.tasks.filter(key__in=keys).count()

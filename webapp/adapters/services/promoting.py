@@ -32,6 +32,8 @@ def check_promotion(adapter: Adapter, to: str) -> None:
     """Refuse what no server needs to be asked about. Raises InvalidInput."""
     if adapter.kind != Adapter.Kind.POLICY:
         raise InvalidInput("A reward model writes no reflections: it cannot be promoted.")
+    if adapter.stage == Stage.PRODUCTION:
+        raise InvalidInput(f"{adapter} is in production: only a roll back takes it out of there.")
     if to not in (Stage.STAGING, Stage.PRODUCTION) or to == adapter.stage:
         raise InvalidInput(f"{adapter} is in {adapter.stage} and cannot be promoted to {to}.")
 
@@ -57,9 +59,14 @@ def before_it(current: Adapter) -> Adapter | None:
     came = current.stage_changes.filter(to_stage=Stage.PRODUCTION).first()
     if came is None:
         return None
-    gone = StageChange.objects.filter(from_stage=Stage.PRODUCTION, pk__lt=came.pk)
-    replaced = gone.exclude(adapter=current).select_related("adapter").first()
+    # One that was rolled back made room for nobody: it must not return.
+    gone = StageChange.objects.filter(from_stage=Stage.PRODUCTION, reason=_replaced_by(current))
+    replaced = gone.filter(pk__lt=came.pk).select_related("adapter").first()
     return replaced.adapter if replaced else None
+
+
+def _replaced_by(adapter: Adapter) -> str:
+    return f"Replaced by {adapter}."
 
 
 def probe_prompts(adapter: Adapter) -> Iterator[str]:
@@ -85,8 +92,7 @@ def _move(
     """Change the stage and keep why; whoever is in production makes room first."""
     if to == Stage.PRODUCTION:
         for other in Adapter.objects.filter(stage=Stage.PRODUCTION).exclude(pk=adapter.pk):
-            why = f"Replaced by {adapter}."
-            _move(other, to=Stage.STAGING, reason=why, person=person)
+            _move(other, to=Stage.STAGING, reason=_replaced_by(adapter), person=person)
     change = StageChange.objects.create(
         adapter=adapter,
         from_stage=adapter.stage,

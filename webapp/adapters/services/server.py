@@ -55,7 +55,11 @@ def load(adapter: Adapter) -> bool:
         return False
     if answer.is_error:
         raise InvalidInput(f"The model server refused {adapter}: {answer.text[:300]}")
-    if answer.json().get("sha256") != adapter.weights_sha256:
+    try:
+        held = answer.json().get("sha256")
+    except ValueError as error:  # something else answers at this address
+        raise InvalidInput(_away(f"it answered {answer.text[:300]!r}.")) from error
+    if held != adapter.weights_sha256:
         raise InvalidInput(f"The model server loaded other weights than those of {adapter}.")
     return True
 

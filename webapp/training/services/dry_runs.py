@@ -22,8 +22,15 @@ from webapp.training.services.specs import Change, changes
 # 4 x 512 tokens took 14.2 s in float32; a generated token costs 76 to the second beside that.
 TRAINED_TOKENS_A_SECOND = 144.0
 WRITTEN_TOKENS_A_SECOND = 76.0
-MEASURED_PARAMETERS_BYTES = 538e6
+MEASURED_PARAMETERS = 134.5e6
+MEASURED_WEIGHT_BYTES = 538e6
 MEASURED = "two CPU cores"
+# Settings on which the time of an update depends: a run with others tells nothing of it.
+DECISIVE = (
+    *("tokens.", "optimisation.batch_size", "optimisation.micro_batch_size", "precision", "device"),
+    *("gradient_checkpointing", "lora.rank", "ppo.", "grpo.", "reward.kind"),
+    "reward_model.objective",
+)
 RETRY_PLAYERS = 4  # the worker plays as many retries at a time
 
 
@@ -53,7 +60,7 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
     """Count what the run would learn from. Raises InvalidInput where there is no base model."""
     found = _counted(spec, snapshot)
     last = TrainingRun.objects.filter(stage=spec.stage).order_by("-pk").first()
-    pace, paced_by = _seconds_per_update(spec, found, last)
+    pace, paced_by = seconds_per_update(spec, found, last)
     return Preview(
         run=found,
         counts=snapshot.counts,
@@ -68,8 +75,11 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
 
 def base_folder() -> Path:
     """The base model's folder on this machine. Raises InvalidInput where it is not there yet."""
-    if settings.REFLECTOR_BASE_FOLDER:
-        return Path(settings.REFLECTOR_BASE_FOLDER)
+    chosen = settings.REFLECTOR_BASE_FOLDER
+    if chosen:
+        if not Path(chosen).is_dir():
+            raise InvalidInput(f"REFLECTOR_BASE_FOLDER {chosen!r} is not a folder of this machine.")
+        return Path(chosen)
     found = sorted(settings.PLACES.models.glob("*/model.safetensors"))
     if not found:
         raise InvalidInput("The base model is not prepared yet: it is on the first start.")
@@ -110,7 +120,7 @@ def _counted(spec: TrainingSpec, snapshot: Snapshot) -> DryRun:
         )
 
 
-def _seconds_per_update(
+def seconds_per_update(
     spec: TrainingSpec, found: DryRun, last: TrainingRun | None
 ) -> tuple[float, str]:
     """The pace of the last run of this stage with these settings, else from measured speeds."""
@@ -118,12 +128,19 @@ def _seconds_per_update(
         pace = seconds_per_step(last)
         if pace is not None:
             return pace, f"the pace of {last.name}"
-    scale = max(found.weight_bytes / MEASURED_PARAMETERS_BYTES, 1e-6)
-    seconds = found.tokens_per_update / TRAINED_TOKENS_A_SECOND
+    passes, written = 1, 0.0
     if spec.stage in {"ppo", "grpo"}:
-        written = spec.optimisation.batch_size * spec.tokens.completion
-        seconds = seconds * (1 + spec.ppo.epochs) + written / WRITTEN_TOKENS_A_SECOND
-    return seconds * scale, MEASURED
+        passes = 1 + (spec.ppo.epochs if spec.stage == "ppo" else 1)  # one scores what was written
+        generations = 1 if spec.stage == "ppo" else 1 / spec.grpo.iterations
+        written = generations * spec.optimisation.batch_size * spec.tokens.completion
+    scale = max(found.weight_bytes / MEASURED_WEIGHT_BYTES, 1e-6)
+    learning = passes * found.tokens_per_update / TRAINED_TOKENS_A_SECOND * scale
+    return learning + _writing_seconds(found, written), MEASURED
+
+
+def _writing_seconds(found: DryRun, tokens: float) -> float:
+    """By the number of weights: narrower ones make learning faster, but not writing."""
+    return tokens / WRITTEN_TOKENS_A_SECOND * found.parameters / MEASURED_PARAMETERS
 
 
 def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced_by: str) -> float:
@@ -132,8 +149,7 @@ def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced
         return 0.0
     evaluations = found.updates // spec.evaluation.every if spec.evaluation.every else 0
     samples = max(evaluations, 1) * spec.evaluation.samples if spec.stage != "reward_model" else 0
-    scale = found.weight_bytes / MEASURED_PARAMETERS_BYTES
-    seconds = samples * spec.tokens.completion * scale / WRITTEN_TOKENS_A_SECOND
+    seconds = _writing_seconds(found, samples * spec.tokens.completion)
     if spec.stage not in {"ppo", "grpo"} or spec.reward.kind != "retries":
         return seconds
     episodes = Episode.objects.filter(reflection__snapshot_items__snapshot=snapshot)
@@ -143,8 +159,7 @@ def _beside_updates(spec: TrainingSpec, found: DryRun, snapshot: Snapshot, paced
 
 
 def _pace_changes(last: TrainingRun, spec: TrainingSpec) -> bool:
-    decisive = ("tokens.", "optimisation.batch_size", "precision", "device", "ppo.", "lora.rank")
-    return any(change.name.startswith(decisive) for change in changes(last.spec, spec.to_json()))
+    return any(change.name.startswith(DECISIVE) for change in changes(last.spec, spec.to_json()))
 
 
 def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
@@ -152,7 +167,13 @@ def seconds_per_step(run: TrainingRun, latest: int = 10) -> float | None:
     points = MetricPoint.objects.filter(run=run).order_by("-pk")[: 20 * latest]
     told = points.values_list("split", "step", "seconds")
     seconds = {step: seconds for split, step, seconds in told if split == "train"}
-    ordered = sorted(seconds.items())[-latest:]
-    if len(ordered) < 2 or ordered[-1][1] <= ordered[0][1]:
+    kept = _since_resume(sorted(seconds.items()))[-latest:]
+    if len(kept) < 2:
         return None
-    return float(ordered[-1][1] - ordered[0][1]) / (ordered[-1][0] - ordered[0][0])
+    return float(kept[-1][1] - kept[0][1]) / (kept[-1][0] - kept[0][0])
+
+
+def _since_resume(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The steps of the newest trainer process: each one counts its seconds from 0."""
+    starts = [at for at in range(1, len(points)) if points[at][1] <= points[at - 1][1]]
+    return points[starts[-1] :] if starts else points

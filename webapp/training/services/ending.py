@@ -9,7 +9,7 @@ from retro_core.training.outcome import Outcome
 from webapp import jobs
 from webapp.adapters.models import Adapter
 from webapp.training.models import TrainingRun
-from webapp.training.services.pipelines import release_next
+from webapp.training.services.chain import release_next
 
 Status = TrainingRun.Status
 
@@ -32,8 +32,10 @@ def end(run_id: int, holder: str, *, status: str, **columns: Any) -> bool:
 def give_back(run_id: int, holder: str, *, to: str = Status.QUEUED) -> bool:
     """Let another worker go on from the newest checkpoint; a stop asked for is kept."""
     held = TrainingRun.objects.held_by(run_id, holder).exclude(status=Status.STOPPING)
+    # A worker that was asked to leave did not crash over the run; one that lost it may have.
+    forgiven = {"unfinished_claims": 0} if to == Status.QUEUED else {}
     with transaction.atomic():
-        given = held.update(status=to, lease_holder="", lease_expires_at=None)
+        given = held.update(status=to, lease_holder="", lease_expires_at=None, **forgiven)
         if given:
             jobs.queue_training(run_id)
     return bool(given)

@@ -6,11 +6,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.text import capfirst
 
-from retro_core.errors import InvalidInput
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.spec import Stage, TrainingSpec
 from webapp import jobs
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.names import taken_once
 from webapp.training.services.runs import add_run
 from webapp.training.services.specs import learned_items, preset_spec
 
@@ -32,9 +32,8 @@ def launch_pipeline(
 
     `most_updates` ends each stage earlier than its preset does.
     """
-    if Pipeline.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is a pipeline named {name!r} already.")
-    pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
+    with taken_once("pipeline", name):
+        pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
     for place, stage in enumerate(STAGES, start=1):
         run = add_run(
             name=f"{name}: {stage.replace('_', ' ')}",
@@ -71,25 +70,3 @@ def refusals(snapshot: Snapshot, preset: str) -> list[str]:
         except TrainingFailed as error:
             found.append(f"{capfirst(TrainingRun.Stage(stage).label)}: {error.reason}")
     return found
-
-
-@transaction.atomic
-def release_next(run_id: int) -> bool:
-    """Queue the run that waited for this one; supervised weights and reward model go along."""
-    run = TrainingRun.objects.get(pk=run_id)
-    if run.pipeline_id is None or run.adapter_id is None:
-        return False
-    runs = TrainingRun.objects.filter(pipeline=run.pipeline_id)
-    columns: dict[str, object] = {}
-    if run.place == len(STAGES) - 1:
-        tuned = runs.get(place=1)
-        columns = {"parent": tuned.adapter, "reward_model": run.adapter}
-    following = runs.filter(place=run.place + 1).first()
-    if following is None:
-        return False
-    moved = TrainingRun.objects.move(
-        following.pk, to=Status.QUEUED, from_any=[Status.WAITING], **columns
-    )
-    if moved:
-        jobs.queue_training(following.pk)
-    return moved

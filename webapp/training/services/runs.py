@@ -16,6 +16,8 @@ from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import code_version
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.chain import awaited, release_next
+from webapp.training.services.names import taken_once
 from webapp.training.services.specs import expected_updates
 
 Status = TrainingRun.Status
@@ -106,27 +108,26 @@ def add_run(  # noqa: PLR0913
     place: int = 0,
 ) -> TrainingRun:
     """Store the row of a training run. Raises InvalidInput if its name is taken."""
-    if TrainingRun.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is a training run named {name!r} already.")
     family = slugify(adapter_family or name)[:60].strip("-_") or spec.stage.replace("_", "-")
-    return TrainingRun.objects.create(
-        name=name,
-        owner=owner,
-        notes=notes,
-        stage=spec.stage,
-        preset=preset,
-        spec=without_paths(spec).to_json(),
-        seed=spec.seed,
-        code_version=code_version(),
-        snapshot=snapshot,
-        parent=parent,
-        reward_model=reward_model,
-        adapter_family=family,
-        status=status,
-        steps_total=expected_updates(spec, snapshot),
-        pipeline=pipeline,
-        place=place,
-    )
+    with taken_once("training run", name):
+        return TrainingRun.objects.create(
+            name=name,
+            owner=owner,
+            notes=notes,
+            stage=spec.stage,
+            preset=preset,
+            spec=without_paths(spec).to_json(),
+            seed=spec.seed,
+            code_version=code_version(),
+            snapshot=snapshot,
+            parent=parent,
+            reward_model=reward_model,
+            adapter_family=family,
+            status=status,
+            steps_total=expected_updates(spec, snapshot),
+            pipeline=pipeline,
+            place=place,
+        )
 
 
 def _with_any_paths(spec: TrainingSpec) -> TrainingSpec:
@@ -158,7 +159,7 @@ def _kept_reward(reward: RewardSpec) -> RewardSpec:
 
 def stop(run_id: int) -> bool:
     """Ask a live run to save a checkpoint and end; one that waits stops at once."""
-    waiting = [Status.QUEUED, Status.LOST]
+    waiting = [Status.WAITING, Status.QUEUED, Status.LOST]
     if TrainingRun.objects.move(
         run_id, to=Status.STOPPED, from_any=waiting, finished_at=timezone.now()
     ):
@@ -169,16 +170,22 @@ def stop(run_id: int) -> bool:
 
 
 def resume(run_id: int) -> bool:
-    """Queue a stopped or failed run; it goes on from its newest whole checkpoint."""
+    """Queue a stopped or failed run; it goes on from its newest whole checkpoint.
+
+    A stage that was stopped before its turn in the pipeline waits for it again.
+    """
     with transaction.atomic():
-        moved = TrainingRun.objects.move(
+        before = awaited(run_id)
+        moved = TrainingRun.objects.undeleted().move(
             run_id,
-            to=Status.QUEUED,
+            to=Status.WAITING if before else Status.QUEUED,
             from_any=[Status.STOPPED, Status.FAILED],
             unfinished_claims=0,
             finished_at=None,
         )
-        if moved:
+        if moved and before:
+            release_next(before.pk)
+        elif moved:
             jobs.queue_training(run_id)
     return moved
 

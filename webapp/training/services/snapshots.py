@@ -15,6 +15,7 @@ from retro_core.replay import split_by_task
 from retro_core.types import RatedReflection
 from webapp.training.models import Snapshot, SnapshotItem
 from webapp.training.services.buffer import BufferQuery, items_of
+from webapp.training.services.names import taken_once
 
 BATCH = 500
 CHUNK = 1000
@@ -22,20 +23,22 @@ CHUNK = 1000
 
 @transaction.atomic
 def freeze(query: BufferQuery, *, name: str, owner: User | None = None) -> Snapshot:
-    """Store what the query finds now, split by task. Raises InvalidInput if that is nothing."""
-    if Snapshot.objects.filter(name=name).exists():
-        raise InvalidInput(f"There is a snapshot named {name!r} already.")
+    """Store what the query finds now, split by task.
+
+    Raises InvalidInput if that is nothing, or the name is taken.
+    """
     items = frozen_items(query)
     if not items:
         raise InvalidInput("The query finds no rated reflection: collect or rate some first.")
-    snapshot = Snapshot.objects.create(
-        name=name,
-        owner=owner,
-        query=query.to_json(),
-        sha256=digest(items),
-        items_count=len(items),
-        counts=counts(items),
-    )
+    with taken_once("snapshot", name):
+        snapshot = Snapshot.objects.create(
+            name=name,
+            owner=owner,
+            query=query.to_json(),
+            sha256=digest(items),
+            items_count=len(items),
+            counts=counts(items),
+        )
     for item in items:
         item.snapshot = snapshot
     SnapshotItem.objects.bulk_create(items, batch_size=BATCH)
