@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 import retro_core
@@ -17,6 +17,7 @@ from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
 from webapp import jobs
 from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.names import taken_once
 from webapp.tasks.models import TaskSet
 from webapp.tasks.services import generate_task_set
 
@@ -46,9 +47,6 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     An empty `actor_model` is the world's own; an empty `adapter` is the base reflector.
     `reflector_model` is needed only where reflections are asked for over the OpenAI protocol.
     """
-    taken = f"There is an experiment named {name!r} already."
-    if Experiment.objects.filter(name=name).exists():
-        raise InvalidInput(taken)
     task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
     if not task_ids:
         raise InvalidInput(f"The task set {task_set.name!r} is empty.")
@@ -70,11 +68,8 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
         code_version=code_version(),
         tasks_total=len(task_ids),
     )
-    try:
-        with transaction.atomic():
-            experiment.save(force_insert=True)
-    except IntegrityError as error:  # the same form was sent twice at once
-        raise InvalidInput(taken) from error
+    with taken_once("experiment", name):
+        experiment.save(force_insert=True)
     add_tasks(experiment, task_ids)
     return experiment
 

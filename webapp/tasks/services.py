@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from retro_core import types
 from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
+from webapp.names import taken_once
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
 
 IMPORTED_SPLIT = "imported"
@@ -57,17 +58,11 @@ def save_task_set(
     """Store a named list of tasks. Raises InvalidInput if it is empty or the name is taken."""
     if not tasks:
         raise InvalidInput("A task set needs at least one task.")
-    taken = f"There is a task set named {name!r} already."
-    if TaskSet.objects.filter(name=name).exists():
-        raise InvalidInput(taken)
     stored = store_tasks(tasks)
-    try:
-        with transaction.atomic():
-            task_set = TaskSet.objects.create(
-                name=name, environment=environment, split=split, source=source
-            )
-    except IntegrityError as error:  # the same form was sent twice at once
-        raise InvalidInput(taken) from error
+    with taken_once("task set", name):
+        task_set = TaskSet.objects.create(
+            name=name, environment=environment, split=split, source=source
+        )
     rows = [
         TaskSetMember(task_set=task_set, task=stored[task.id], position=position)
         for position, task in enumerate(tasks)

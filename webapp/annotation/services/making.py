@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
-from retro_core.errors import InvalidInput
 from webapp.annotation.models import (
     Adjudication,
     Guidelines,
@@ -21,6 +20,7 @@ from webapp.annotation.models import (
 )
 from webapp.annotation.services.counterfactual import disagreeing
 from webapp.episodes.models import Reflection
+from webapp.names import taken_once
 
 MOST_ITEMS = 10_000
 RATINGS: dict[str, Q] = {
@@ -188,11 +188,8 @@ def make_queue(
     owner: User, terms: Terms, selection: Selection, guidelines: str, people: Iterable[User] = ()
 ) -> Queue:
     """Make a queue with its items, its first guidelines and its people."""
-    try:
-        with transaction.atomic():
-            queue = Queue.objects.create(owner=owner, selection=asdict(selection), **asdict(terms))
-    except IntegrityError as error:  # the same form was sent twice at once
-        raise InvalidInput(f"There is a queue named {terms.name!r} already.") from error
+    with taken_once("queue", terms.name):
+        queue = Queue.objects.create(owner=owner, selection=asdict(selection), **asdict(terms))
     chosen = sample(selection, terms.seed)
     QueueItem.objects.bulk_create(
         QueueItem(queue=queue, reflection_id=pk, source=source) for pk, source in chosen.items()

@@ -9,8 +9,8 @@ from django.utils.text import capfirst
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.spec import Stage, TrainingSpec
 from webapp import jobs
+from webapp.names import taken_once
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
-from webapp.training.services.names import taken_once
 from webapp.training.services.runs import add_run
 from webapp.training.services.specs import learned_items, preset_spec
 

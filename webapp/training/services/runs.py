@@ -15,9 +15,9 @@ from webapp.adapters.models import Adapter
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import code_version
+from webapp.names import taken_once
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.chain import awaited, release_next
-from webapp.training.services.names import taken_once
 from webapp.training.services.specs import expected_updates
 
 Status = TrainingRun.Status

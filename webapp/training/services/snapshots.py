@@ -13,9 +13,9 @@ from django.db import transaction
 from retro_core.errors import InvalidInput
 from retro_core.replay import split_by_task
 from retro_core.types import RatedReflection
+from webapp.names import taken_once
 from webapp.training.models import Snapshot, SnapshotItem
 from webapp.training.services.buffer import BufferQuery, items_of
-from webapp.training.services.names import taken_once
 
 BATCH = 500
 CHUNK = 1000

@@ -1,4 +1,4 @@
-"""Names that only one snapshot, run or pipeline may have."""
+"""Names that only one thing of a kind may have."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
