@@ -196,6 +196,11 @@ class TrainingRun(models.Model):
         at_rest = {self.Status.STOPPED, self.Status.FAILED, self.Status.DONE}
         return self.status not in at_rest
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it changes a list by itself: what waits for a stage before does so after that."""
+        return self.is_moving and self.status != self.Status.WAITING
+
 
 class Sample(models.Model):
     """A text that the policy wrote at an evaluation. Kept for every evaluation step.

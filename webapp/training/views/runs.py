@@ -45,7 +45,7 @@ def run_list(request: HtmxHttpRequest) -> HttpResponse:
         "current_section": "training",
         "rows": words.run_rows(page.rows),
         "page": page,
-        "any_moving": any(run.is_moving for run in page.rows),
+        "any_moving": any(run.is_at_work for run in page.rows),
         "address": request.get_full_path(),
     }
     return render_page(request, "training/list.html", context, partials=["runs"])
@@ -156,7 +156,7 @@ def pipeline_detail(request: HtmxHttpRequest, pipeline_id: int) -> HttpResponse:
             {"row": words.run_row(run), "facts": words.facts(run), "mark": words.mark(run)}
             for run in runs
         ],
-        "moving": any(run.is_moving for run in runs),
+        "moving": any(run.is_at_work for run in runs),
     }
     return render_page(request, "training/pipeline.html", context, partials=["stages"])
 
