@@ -7,24 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import DataError
 from django.utils import timezone
 
 from tests.webapp.annotated import ACCEPT, give, override, person
 from tests.webapp.played import played_experiment
+from tests.workers.exchanging import imported
 from webapp.annotation.models import Adjudication, Queue, RatingEvent, Response
 from webapp.annotation.services.effects import Reason, settle
 from webapp.annotation.services.making import Selection, Terms, make_queue
 from webapp.episodes.models import Episode, Reflection
 from webapp.exchange import services
 from webapp.exchange.models import Transfer
-from webapp.exchange.requests import ExportRequest, ImportRequest
+from webapp.exchange.requests import ExportRequest
 from webapp.exchange.tables import TABLES
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import Task, TaskSet
-from workers import exchange
 from workers.exchange import run_transfer
 from workers.exchange_upkeep import take_up_lost_transfers
 
@@ -71,15 +69,6 @@ def rows_of(folder: Path) -> Rows:
         path.relative_to(folder).as_posix(): [json.loads(line) for line in path.open()]
         for path in sorted(folder.rglob("*.jsonl"))
     }
-
-
-def imported(path: Path, **terms: Any) -> Transfer:
-    owner = User.objects.filter(username="lea").first()
-    request = ImportRequest(file=path.name, **terms)
-    transfer = services.ask_for_import(request, owner=owner, chunks=[path.read_bytes()])
-    run_transfer(transfer.pk)
-    transfer.refresh_from_db()
-    return transfer
 
 
 def forget_everything() -> None:
@@ -258,54 +247,3 @@ def test_files_go_when_their_time_is_over() -> None:
 
     assert not transfer.folder.exists()
     assert services.remove_expired() == 0
-
-
-def test_a_damaged_zip_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "damaged.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("data/tasks/train-00000.jsonl", "one two three " * 500)
-    content = bytearray(path.read_bytes())
-    content[60:64] = b"\xff\xff\xff\xff"  # in the middle of what is packed
-    path.write_bytes(content)
-
-    transfer = imported(path)
-
-    assert transfer.status == "failed"
-    assert "is not a zip that can be read" in transfer.message
-
-
-def test_what_the_database_refuses_ends_the_import_with_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object) -> None:
-        raise DataError("integer out of range")
-
-    monkeypatch.setattr(exchange, "take", refused)
-    path = tmp_path / "log.jsonl"
-    path.write_text(
-        json.dumps(
-            {
-                **{"experiment": "doors", "environment": "doors", "method": "react"},
-                **{"task_id": "d1", "trial": 1, "success": False, "episode_return": 0.0},
-                **{"truncated": False, "steps": [{"action": "leave"}]},
-            }
-        )
-    )
-
-    transfer = imported(path)
-
-    assert transfer.status == "failed"
-    assert "integer out of range" in transfer.message
-    assert not Experiment.objects.exists()
-
-
-def test_a_zip_may_not_write_outside_of_its_folder(tmp_path: Path) -> None:
-    path = tmp_path / "evil.zip"
-    with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr("../../evil.jsonl", "{}")
-
-    transfer = imported(path)
-
-    assert transfer.status == "failed"
-    assert "leads outside" in transfer.message
-    assert not list(Path(settings.DATA_DIR).rglob("evil.jsonl"))
