@@ -10,12 +10,10 @@ from unittest.mock import Mock
 import pytest
 
 from retro_core.errors import CannotStart
-from retro_core.supervisor import binaries, service
+from retro_core.supervisor import service
 from retro_core.supervisor.service import Service
 from retro_core.supervisor.supervise import Supervisor
 from tests.studio_process import wait_for
-
-BIN_DIR = binaries.postgres_bin_dir()
 
 
 def test_a_child_that_ends_at_its_start_is_explained_by_its_log(tmp_path: Path) -> None:
