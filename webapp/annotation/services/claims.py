@@ -46,10 +46,11 @@ def lock_item(item_id: int) -> QueueItem:
 def place(item: QueueItem, person_id: int) -> bool:
     """Give the person a place at a locked item if fewer others than its overlap hold one."""
     rows = Assignment.objects.filter(item=item)
-    own = rows.filter(person=person_id).first()
+    given = list(rows)
+    own = next((row for row in given if row.person_id == person_id), None)
     if own is not None and own.state == Assignment.State.DONE:
         return False
-    held = set(rows.exclude(person=person_id).held().values_list("place", flat=True))
+    held = {row.place for row in given if row.is_held and row is not own}
     if len(held) >= item.queue.overlap:
         return False
     lease = {"state": Assignment.State.OPEN, "lease_expires_at": timezone.now() + LEASE}
@@ -57,7 +58,7 @@ def place(item: QueueItem, person_id: int) -> bool:
         rows.filter(pk=own.pk).update(**lease)
         return True
     free = set(range(1, item.queue.overlap + 1)) - held
-    known = set(rows.values_list("place", flat=True))
+    known = {row.place for row in given}
     # Where every place was had before: of a lease that ran out (that person's draft stays), or
     # of who skipped the item and is asked again last.
     chosen = min(free - known or free)
