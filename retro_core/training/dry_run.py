@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from retro_core.errors import RetroError
+from retro_core.errors import InvalidInput, RetroError
 from retro_core.prompts.templates import reflector_text
 from retro_core.training.memory import WEIGHT_BYTES, ModelShape, model_shape, peak_bytes
 from retro_core.training.selection import (
@@ -114,7 +114,10 @@ def _tasks(rows: Rows) -> int:
 
 def _lengths(rows: Rows, spec: TrainingSpec) -> tuple[list[int], list[int]]:
     """Tokens of each prompt, as the reflector is asked, and of each reflection with its end."""
-    tokenizer = Tokenizer.from_file(str(Path(spec.base_model.folder) / "tokenizer.json"))
+    file = Path(spec.base_model.folder) / "tokenizer.json"
+    if not file.is_file():
+        raise InvalidInput(f"{file.parent} is no folder of a base model: it has no {file.name}.")
+    tokenizer = Tokenizer.from_file(str(file))
     asked = [reflector_text(row.prompt, spec.tokens.chat_template) for row in rows]
     prompts = tokenizer.encode_batch(asked, add_special_tokens=False)
     texts = tokenizer.encode_batch([row.text for row in rows], add_special_tokens=False)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from retro_core.errors import InvalidInput
 from retro_core.training.dry_run import dry_run, parameter_count
 from retro_core.training.spec import OptimisationSpec, RewardModelSpec, TokenSpec
 from tests.core.training_world import (
@@ -90,6 +91,14 @@ def test_a_run_that_could_not_succeed_says_why(world):
 
     assert "None of the 20 training reflections" in told.problem
     assert (told.items, told.accepted, told.updates) == (0, 0, 0)
+
+
+def test_a_folder_that_is_no_base_model_is_named(world, tmp_path):
+    spec = tiny_spec(world, "sft")
+    elsewhere = replace(spec, base_model=replace(spec.base_model, folder=str(tmp_path)))
+
+    with pytest.raises(InvalidInput, match="no folder of a base model"):
+        dry_run(elsewhere)
 
 
 def test_a_pair_of_reflections_is_one_item_of_twice_the_tokens(world):
