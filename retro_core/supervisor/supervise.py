@@ -95,8 +95,7 @@ class Supervisor:
             f"{child.service.name} ended ({_ending(child.process.returncode)}); starting it again"
             f" in {child.pause_s:.1f} s. Its log: {child.service.log}"
         )
-        child.next_start = time.monotonic() + child.pause_s
-        child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+        _wait_longer(child)
 
     def _start_again(self, child: Child) -> None:
         """Where that fails, a full disk say, it is tried again: the other children go on."""
@@ -107,8 +106,7 @@ class Supervisor:
                 f"{child.service.name} cannot be started: {error} Trying again in"
                 f" {child.pause_s:.1f} s."
             )
-            child.next_start = time.monotonic() + child.pause_s
-            child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+            _wait_longer(child)
             return
         child.began, child.next_start = time.monotonic(), None
         child.restarts += 1
@@ -123,6 +121,12 @@ class Supervisor:
         fresh = self.record.with_suffix(".new")
         fresh.write_text(json.dumps({"pid": os.getpid(), "children": rows}))
         fresh.replace(self.record)
+
+
+def _wait_longer(child: Child) -> None:
+    """Plan the next start after its pause, and a longer pause for the time after that."""
+    child.next_start = time.monotonic() + child.pause_s
+    child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
 
 
 def _ending(code: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from retro_core.errors import InvalidInput
 from retro_core.refit import auc_gain
-from retro_core.training.evaluation import Floats, auc_with_interval
+from retro_core.training.evaluation import Floats, auc, auc_with_interval
 from webapp.annotation.models import Measurement, ModelScore
 from webapp.annotation.services import measuring
 from webapp.experiments.models import Experiment
@@ -112,7 +112,8 @@ def _row(name: str, items: Sequence[SnapshotItem], scores: Scores, seed: int) ->
 
     own = np.array([scores[item.reflection_id] for item in items])
     number = np.array([float(item.trial) for item in items])
-    trials = max((number, -number), key=lambda values: area(values)["mean"] or 0.0)
+    known = auc(number, accepted)
+    trials = -number if known is not None and known < 0.5 else number
     more = auc_gain(trials, own, accepted, tasks, seed=seed)
     counts = f"{len(items)} | {len(set(tasks))} | {accepted.sum()}"
     return f"| {name} | {counts} | {area_of(area(own))} | {area_of(area(trials))} | {_gap(more)} |"

@@ -108,8 +108,10 @@ class WikipediaPages:
         answer = self._cache.get(address)
         if answer is None:
             answer = self._fetch_patiently(address)
-            if not _error_of(json.loads(answer)):
+            found = json.loads(answer)
+            if not _error_of(found):
                 self._cache.put(address, answer)
+            return found
         return json.loads(answer)
 
     def _fetch_patiently(self, address: str) -> str:

@@ -54,9 +54,8 @@ def apply(queue: Queue, person: User, item_ids: list[int], answer: Answer) -> Ba
 
 def _lock(items: "QuerySet[QueueItem]") -> None:
     """All that the answers will lock, in one order: two batches may hold the same reflections."""
-    locked = list(items.select_for_update(of=("self",)).values_list("pk", "reflection"))
+    wanted = list(items.select_for_update(of=("self",)).values_list("reflection", flat=True))
     hold_rule()
-    wanted = {reflection for _, reflection in locked}
     rows = Reflection.objects.select_for_update(no_key=True).filter(pk__in=wanted)
     list(rows.order_by("pk").only("pk"))
 
