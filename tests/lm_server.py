@@ -96,5 +96,5 @@ def lm_server(base_model: Path) -> Iterator[LmServer]:
 
     In float32, so that its scores can be held against a plain forward pass.
     """
-    with running_lm_server("--dtype", "float32") as server:
+    with running_lm_server("--dtype", "float32", threads=2) as server:
         yield server

@@ -16,6 +16,7 @@ from retro_core.serving.service import LmService
 
 GRACE_SECONDS = 10
 DEFAULTS = Limits()
+MOST_LANES = 4  # each reads up to a fourth of the active requests' prompts
 log = logging.getLogger("retro_core.serving")
 
 
@@ -49,7 +50,9 @@ def make_service(options: argparse.Namespace) -> LmService:
         max_queue_requests=options.max_queue,
         cache_mebibytes=options.cache_mebibytes,
     )
-    service = LmService(folder, limits, device=options.device, dtype=options.dtype)
+    service = LmService(
+        folder, limits, device=options.device, dtype=options.dtype, lanes=share_threads(options)
+    )
     longest = service.model.shape.max_positions
     if limits.max_total > longest:
         raise InvalidInput(f"--max-total-tokens: the model reads at most {longest}.")
@@ -63,6 +66,14 @@ def make_service(options: argparse.Namespace) -> LmService:
             # One broken folder must not keep the others from being served.
             log.warning("Adapter %s is not loaded: %s", folder.name, error)
     return service
+
+
+def share_threads(options: argparse.Namespace) -> int:
+    """Share the CPU's threads out among lanes; returns how many lanes there are."""
+    threads = options.threads or torch.get_num_threads()
+    lanes = min(threads, MOST_LANES) if options.device == "cpu" else 1
+    torch.set_num_threads(threads // lanes)
+    return lanes
 
 
 def _load(service: LmService, name: str, folder: Path) -> None:
@@ -98,8 +109,6 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = read_arguments()
-    if options.threads:
-        torch.set_num_threads(options.threads)
     try:
         service = make_service(options)
     except InvalidInput as error:

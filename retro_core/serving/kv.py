@@ -38,17 +38,16 @@ class KvBuffer:
         grown[:, :, :, : self.length] = self.states[:, :, :, : self.length]
         self.states = grown
 
-    def extended(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a layer's new keys and values (n, kv heads, d); return all of that layer.
+    def extended(self, layer: int, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Write a layer's new keys and values (2, kv heads, n, d); return all of that layer.
 
         Results have shape (kv heads, length + n, d). `length` itself is moved by the caller,
         after the last layer.
         """
-        stop = self.length + keys.shape[0]
-        own = self.states[layer]
-        own[0, :, self.length : stop] = keys.transpose(0, 1)
-        own[1, :, self.length : stop] = values.transpose(0, 1)
-        return own[0, :, :stop], own[1, :, :stop]
+        stop = self.length + fresh.shape[2]
+        own = self.states[layer, :, :, :stop]
+        own[:, :, self.length :] = fresh
+        return own[0], own[1]
 
     def load(self, segment: Tensor) -> None:
         """Append a stored segment (layers, 2, kv heads, n, d)."""

@@ -1,7 +1,5 @@
 """A choice under way that runs only the branches that can still win, some in each pass."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -58,10 +56,13 @@ class LiveRace:
             return list(range(count))
         return [count - 1] if count == self.remaining else []
 
-    def take(self, hidden: Tensor, logits: Callable[[Tensor], Tensor]) -> None:
-        """Score the nodes that ran. The tree's keys and values are dropped: see `spans.BLOCK`."""
+    def take(self, logits: Tensor) -> None:
+        """Score the nodes that ran by their logits (rows, vocabulary).
+
+        The tree's keys and values are dropped: see `spans.BLOCK`.
+        """
         nodes = self._next or [PROMPT]
-        self._read(nodes, torch.log_softmax(logits(hidden).cpu(), dim=-1))
+        self._read(nodes, torch.log_softmax(logits, dim=-1))
         self._ran += self._next
         self._next = self._race.wanted()
         if not self._next:

@@ -21,7 +21,18 @@ from torch.nn import functional
 from retro_core.serving.dtypes import best_dtype
 from retro_core.serving.kv import KvBuffer
 from retro_core.serving.linears import Linear, linear
-from retro_core.serving.spans import Block, LoraWeights, Span, attend, blocks_of, padded
+from retro_core.serving.spans import (
+    FEWEST_ROWS,
+    Block,
+    LoraWeights,
+    LowRank,
+    Span,
+    attend,
+    blocks_of,
+    by_key_head,
+    by_token,
+    padded,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Llama:
         self.head = linear(weights.get("lm_head.weight", self.embedding))
         self.final_norm = weights["model.norm.weight"]
         self.layers = [_layer(weights, index) for index in range(self.shape.layers)]
-        self.cos, self.sin = _rope_tables(self.shape, self.device)
+        self._rope = [table.to(self.dtype) for table in _rope_tables(self.shape, self.device)]
 
     def new_buffer(self, capacity: int) -> KvBuffer:
         """Make an empty key-value buffer for one sequence."""
@@ -122,7 +133,8 @@ class Llama:
             past = span.cache.length
             positions += span.positions or range(past, past + len(span.tokens))
         chosen = torch.tensor(positions, device=self.device)
-        return self.cos[chosen].unsqueeze(1), self.sin[chosen].unsqueeze(1)
+        cos, sin = (table[chosen].unsqueeze(1) for table in self._rope)
+        return cos, sin
 
     def _attend(
         self,
@@ -132,25 +144,29 @@ class Llama:
         index: int,
         rotation: tuple[Tensor, Tensor],
     ) -> Tensor:
+        """Rotate, keep the new keys and values, attend span by span. Shapes: (T, ...) as `qkv`."""
         shape = self.shape
-        rotated_heads = shape.heads + shape.kv_heads
+        group = shape.heads // shape.kv_heads
         count = rotation[0].shape[0]
-        states = qkv[:count].view(count, rotated_heads + shape.kv_heads, shape.head_dim)
-        turned = _rotate(states[:, :rotated_heads], *rotation)
-        query, key = turned.split((shape.heads, shape.kv_heads), dim=1)
-        value = states[:, rotated_heads:]
-        out = torch.empty_like(query)
+        states = qkv[:count].view(count, shape.heads + 2 * shape.kv_heads, shape.head_dim)
+        turned = states[:, : shape.heads + shape.kv_heads]
+        turned.copy_(_rotate(turned, *rotation))
+        query, fresh = states.split((shape.heads, 2 * shape.kv_heads), dim=1)
+        kept = fresh.view(count, 2, shape.kv_heads, shape.head_dim).permute(1, 2, 0, 3)
+        rows = by_key_head(query, shape.kv_heads)
+        out = torch.empty_like(rows)
         start = 0
         for span, parts in zip(spans, blocks, strict=True):
-            rows = slice(start, start + len(span.tokens))
-            keys, values = span.cache.extended(index, key[rows], value[rows])
+            stop = start + len(span.tokens)
+            keys, values = span.cache.extended(index, kept[:, :, start:stop])
             for part in parts:
-                own = slice(start + part.start, start + part.stop)
-                out[own] = attend(
-                    query[own], keys[:, : part.seen], values[:, : part.seen], part.mask
+                own = slice((start + part.start) * group, (start + part.stop) * group)
+                seen = slice(0, part.seen)
+                out[:, own] = attend(
+                    rows[:, own].contiguous(), keys[:, seen], values[:, seen], part.mask
                 )
-            start = rows.stop
-        return padded(out.view(count, shape.heads * shape.head_dim))
+            start = stop
+        return padded(by_token(out, count))
 
 
 def read_shape(folder: Path) -> Shape:
@@ -199,7 +215,7 @@ def _rope_tables(shape: Shape, device: torch.device) -> tuple[Tensor, Tensor]:
 def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = states.chunk(2, dim=-1)
     turned = torch.cat((-second, first), dim=-1)
-    return states * cos.to(states.dtype) + turned * sin.to(states.dtype)
+    return states * cos + turned * sin
 
 
 def _linear(inputs: Tensor, layer: Layer, name: str, index: int, runs: Sequence[LoraRun]) -> Tensor:
@@ -207,10 +223,17 @@ def _linear(inputs: Tensor, layer: Layer, name: str, index: int, runs: Sequence[
     for run in runs:
         low_rank = run.lora.layers[index].get(name)
         if low_rank is not None:
-            rows = slice(run.start, run.stop)
-            change = padded(inputs[rows]) @ low_rank.down @ low_rank.up
-            out[rows] += change[: run.stop - run.start]
+            _add_low_rank(out[run.start : run.stop], inputs[run.start : run.stop], low_rank)
     return out
+
+
+def _add_low_rank(out: Tensor, inputs: Tensor, low_rank: LowRank) -> None:
+    """Add (x @ down) @ up in place: one rounding, the same one for few rows as for many."""
+    if len(out) >= FEWEST_ROWS:
+        out.addmm_(inputs @ low_rank.down, low_rank.up)
+        return
+    whole = padded(out).addmm_(padded(inputs) @ low_rank.down, low_rank.up)
+    out.copy_(whole[: len(out)])
 
 
 def _lora_runs(spans: Sequence[Span]) -> list[LoraRun]:

@@ -29,7 +29,7 @@ class EngineCollector(Collector):
         }
         gauges = {
             "lm_queue_size": ("Requests waiting", len(engine.waiting)),
-            "lm_batch_size": ("Requests being computed", len(engine.active)),
+            "lm_batch_size": ("Requests being computed", engine.active_requests),
             "lm_cache_bytes": ("Memory of the prefix cache", cache.bytes),
             "lm_adapters": ("Adapters loaded", len(self._service.adapters.all())),
         }

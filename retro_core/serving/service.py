@@ -61,13 +61,15 @@ class Outcome:
 class LmService:
     """One base model, its adapters and its engine."""
 
-    def __init__(self, folder: Path, limits: Limits, *, device: str, dtype: str) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits, *, device: str, dtype: str, lanes: int = 1
+    ) -> None:
         self.folder, self.limits = folder, limits
         self.model = Llama(folder, device=device, dtype=dtype)
         self.codec = TextCodec(folder)
         self.grammars = Grammars(folder, self.codec.end_token)
         self.adapters = AdapterRegistry(self.model.shape, self.model.device, self.model.dtype)
-        self.engine = Engine(self.model, self.codec, limits)
+        self.engine = Engine(self.model, self.codec, limits, lanes=lanes)
         self.started_at = int(time.time())
         self._seeds = itertools.count(1)
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import torch
 
-from retro_core.serving import engine
+from retro_core.serving import lane
 from retro_core.serving.jobs import Failed
 from retro_core.serving.sampling import Sampler, Sampling
 from retro_core.serving.stops import StopCutter, cut
@@ -35,7 +35,7 @@ def test_an_odd_generation_ends_alone() -> None:
     live = Mock(done=False)
     live.take.side_effect = IndexError("no token left")
 
-    engine._hand(live, LOGITS)
+    lane._hand(live, LOGITS)
 
     assert live.done
     (event,) = live.job.deliver.call_args.args
