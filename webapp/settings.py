@@ -64,6 +64,8 @@ DEBUG = _flag("DJANGO_DEBUG", False)
 HOST = _text("HOST", "127.0.0.1")
 PORT = _whole("PORT", 8000)
 WEB_THREADS = _whole("WEB_THREADS", 8, highest=64)
+# Two, so that one plays on while the last trials of the other's turn end.
+EPISODE_WORKERS = _whole("EPISODE_WORKERS", 2, highest=16)
 OWN_NAMES = ["localhost", "127.0.0.1", "[::1]", f"[{HOST}]" if ":" in HOST else HOST]
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", ",".join(OWN_NAMES))
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")

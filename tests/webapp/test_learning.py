@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from retro_core.training.spec import Stage, check_spec
+from tests.workers.doors import CONFIG, doors_experiment
+from webapp import jobs
+from webapp.experiments.models import Experiment
 from webapp.learning.protocol import (
     PROTOCOLS,
     control_arms,
@@ -14,6 +17,7 @@ from webapp.learning.protocol import (
     trained_arm,
     training_spec,
 )
+from webapp.learning.steps import play
 from webapp.training.services.runs import _with_any_paths
 
 STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo", "grpo")
@@ -53,3 +57,17 @@ def test_a_draw_and_its_hindsight_share_the_first_trial() -> None:
         played, reflected = luck(small, 1, draw), hindsight(small, draw)
         assert (played.actor, played.seed) == (reflected.actor, reflected.seed)
     assert len({luck(small, 1, draw).seed for draw in range(small.luck_draws)}) == small.luck_draws
+
+
+@pytest.mark.django_db
+def test_a_paused_part_goes_on_instead_of_ending_the_measurement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "_enqueue_play", lambda _: None)
+    paused = doors_experiment()
+    Experiment.objects.update(status=Experiment.Status.PAUSED)
+
+    found = play(paused.name, paused.task_set, CONFIG)
+
+    found.refresh_from_db()
+    assert (found.pk, found.status) == (paused.pk, Experiment.Status.QUEUED)

@@ -12,7 +12,7 @@ from retro_core.training.spec import Stage
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import server
 from webapp.experiments.models import Experiment
-from webapp.experiments.services import create_experiment, start
+from webapp.experiments.services import create_experiment, resume, start
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.tasks.models import Task, TaskSet
@@ -83,9 +83,11 @@ def loaded(run: TrainingRun) -> Adapter:
 
 
 def play(name: str, tasks: TaskSet, config: ExperimentConfig, adapter: str = "") -> Experiment:
-    """The experiment of that name, started."""
+    """The experiment of that name, started; one that was paused goes on."""
     made_before = Experiment.objects.filter(name=name).first()
     if made_before:
+        if made_before.status == Experiment.Status.PAUSED:
+            resume(made_before.pk)
         return made_before
     experiment = create_experiment(
         name=name,

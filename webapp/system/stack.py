@@ -68,12 +68,12 @@ def model_is_ready() -> bool:
 
 
 def workers() -> list[Service]:
-    """One worker each for episodes, for training, and for exports and imports."""
+    """Workers for episodes, and one each for training, and for exports and imports."""
     episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]
     training = ["--worker-class", "workers.training_worker.TrainingWorker", "--worker-ttl", "45"]
     exchange = ["--worker-class", "workers.exchange_worker.ExchangeWorker", "--worker-ttl", "45"]
     return [
-        _worker("episodes", episodes),
+        *(_worker("episodes", episodes, number) for number in range(settings.EPISODE_WORKERS)),
         _worker("training", training),
         _worker("exchange", exchange),
     ]
@@ -108,10 +108,10 @@ def answers(host: str, port: int, path: str, pid: int) -> bool:
         connection.close()
 
 
-def _worker(queue: str, words: list[str]) -> Service:
+def _worker(queue: str, words: list[str], number: int = 0) -> Service:
     manage = str(settings.BASE_DIR / "manage.py")
     return _program(
-        f"Worker {queue}",
+        f"Worker {queue} {number + 1}" if number else f"Worker {queue}",
         [manage, "rqworker", queue, "--with-scheduler", *words],
         orphan_signal=signal.SIGKILL,
     )
