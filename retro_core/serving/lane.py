@@ -110,7 +110,6 @@ class Lane:
         known = self._engine.cache.known(_key(live), live.tokens)
         return any(
             _key(other) == _key(live)
-            and other.remaining > 1
             and _common_length(other.tokens, live.tokens) - known >= SHARED_START_TOKENS
             for lane in self._engine.lanes
             for other in tuple(lane.reading)
@@ -133,6 +132,8 @@ class Lane:
         self._read(turns, hidden)
         for turn in turns:
             self._after(turn)
+        # Not before the cache has them, or another lane would read them in between.
+        self.reading = [live for live in self.reading if live.remaining > 1]
         self.active = [live for live in self.active if not live.done]
 
     def _read(self, turns: list[Turn], hidden: torch.Tensor) -> None:
