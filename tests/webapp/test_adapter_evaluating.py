@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
 from retro_core.config import PRESETS, ExperimentConfig, ReflectionConfig
 from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter
-from webapp.adapters.models import Adapter, Evaluation
+from webapp.adapters.models import Adapter, Evaluation, Promotion
 from webapp.adapters.services import evaluating
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
@@ -58,6 +59,40 @@ def test_an_evaluation_that_is_refused_leaves_no_new_tasks(made: Adapter, settin
     assert not TaskSet.objects.exists()
 
 
+def test_a_second_click_starts_no_second_evaluation(
+    made: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating.server, "load", lambda adapter: True)
+    researcher, path = client_of("researcher"), f"/adapters/{made.pk}/evaluate/"
+    sent = {"split": "alfworld:valid_unseen", "count": "1", "preset": "embedded", "trials": "2"}
+
+    first = researcher.post(path, sent | {"seed": "0"})
+    second = researcher.post(path, sent | {"seed": "0"})
+    other = researcher.post(path, sent | {"seed": "0", "trials": "3"})
+
+    assert [answer.status_code for answer in (first, second, other)] == [302, 422, 302]
+    assert "This evaluation is under way already: alone-v1 on" in text(second)
+    assert Evaluation.objects.count() == 2
+
+
+def test_the_server_is_asked_before_anything_is_locked(
+    made: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks: list[int] = []
+    outside = len(transaction.get_connection().savepoint_ids)
+
+    def load(adapter: Adapter) -> bool:
+        blocks.append(len(transaction.get_connection().savepoint_ids) - outside)
+        return True
+
+    monkeypatch.setattr(evaluating.server, "load", load)
+    sent = {"split": "alfworld:valid_unseen", "count": "1", "preset": "embedded", "trials": "2"}
+
+    client_of("researcher").post(f"/adapters/{made.pk}/evaluate/", sent | {"seed": "0"})
+
+    assert blocks == [0]
+
+
 def test_both_are_asked_in_the_form_that_the_adapter_learned_from(
     made: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,3 +120,19 @@ def test_both_are_asked_in_the_form_that_the_adapter_learned_from(
         assert (asked.examples, asked.temperature) == (0, 0.25)
         assert (asked.protocol, asked.sample) == ("tgi", 0)
     assert config_of(as_set.trained).reflection == PRESETS["embedded"].reflection
+
+
+def test_a_roll_back_from_an_old_page_takes_nothing_else_back(
+    made: Adapter, tmp_path: Path
+) -> None:
+    bad, good, researcher = made, made_adapter(tmp_path / "b", "good"), client_of("researcher")
+    Adapter.objects.filter(pk=bad.pk).update(stage="production")
+    page = text(researcher.get("/adapters/"))
+    Adapter.objects.filter(pk=bad.pk).update(stage="candidate")
+    Adapter.objects.filter(pk=good.pk).update(stage="production")
+
+    answer = researcher.post("/adapters/roll-back/", {"seen": bad.pk}, follow=True)
+
+    assert f'name="seen" value="{bad.pk}"' in page
+    assert f"Meanwhile {good} is in production: look again." in text(answer)
+    assert not Promotion.objects.exists()

@@ -10,7 +10,7 @@ from retro_core.config import PRESETS
 from retro_core.envs.base import registered
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
-from webapp.adapters.services.evaluating import evaluate, trained_environment
+from webapp.adapters.services.evaluating import check_served, evaluate, trained_environment
 from webapp.episodes.models import Reflection
 from webapp.experiments.forms import MOST_TASKS, split_choices
 from webapp.tasks.models import TaskSet
@@ -114,6 +114,7 @@ class EvaluateForm(forms.Form):
         values = dict(self.cleaned_data)
         split, size = values.pop("split"), values.pop("count")
         try:
+            check_served(adapter)
             with transaction.atomic():
                 if values["task_set"] is None:
                     environment, name = split.split(":", 1)

@@ -15,11 +15,17 @@ def ask_promotion(adapter: Adapter, *, to: str, reason: str, person: User | None
     return _ask(Promotion(adapter=adapter, to_stage=to, reason=reason, person=person))
 
 
-def ask_roll_back(person: User | None) -> Promotion:
-    """Ask for the adapter that was in production before. Raises InvalidInput if none is now."""
+def ask_roll_back(person: User | None, seen: str = "") -> Promotion:
+    """Ask for the adapter that was in production before. Raises InvalidInput if none is now.
+
+    `seen` is the id of the one that was in production when the person looked: where another one is
+    meanwhile, it is not what they meant to take back.
+    """
     current = Adapter.objects.in_production()
     if current is None:
         raise InvalidInput("No adapter is in production.")
+    if seen and seen != str(current.pk):
+        raise InvalidInput(f"Meanwhile {current} is in production: look again.")
     return _ask(Promotion(adapter=current, kind=Promotion.Kind.ROLL_BACK, person=person))
 
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count
 
-from retro_core.config import PRESETS, ReflectionConfig
+from retro_core.config import PRESETS, ExperimentConfig, ReflectionConfig
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
@@ -23,6 +23,7 @@ from webapp.experiments.services import (
 from webapp.tasks.models import TaskSet
 from webapp.training.models import SnapshotItem
 
+UNDER_WAY = (Experiment.Status.QUEUED, Experiment.Status.RUNNING, Experiment.Status.PAUSED)
 FORM_OF_PROMPT = (
     *("format", "trajectory", "examples", "plan_lines"),
     *("max_tokens", "prompt_tokens", "temperature", "top_p"),
@@ -46,16 +47,12 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
     With `best_of_n` the reward model picks the adapter's reflections; the twin writes one each.
     `as_trained` asks both for reflections in the form of those that the adapter learned from.
 
-    Refused where the adapter or the reward model was trained on tasks of the set, or the adapter
-    cannot be served.
+    Refused where the adapter or the reward model was trained on tasks of the set, or where the same
+    evaluation is under way. Whether the adapter is served is asked before: see `check_served`.
     """
-    if adapter.kind != Adapter.Kind.POLICY:
-        raise InvalidInput("A reward model writes no reflections: it cannot play.")
     check_held_out(adapter, task_set)
     if reward_model and best_of_n > 1:
         check_held_out(reward_model, task_set)
-    if not server.load(adapter):  # else the adapter's games would be played by the base model
-        server.probe(adapter, probe_prompts(adapter))
     config = replace(PRESETS[preset], trials=trials, seed=seed)
     if as_trained:
         config = replace(config, reflection=asked_in_training(adapter, config.reflection))
@@ -67,11 +64,13 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
         reward_model=reward_model.name if reward_model and best_of_n > 1 else "",
     )
     title = f"{adapter} on {task_set.name}"[:120]
+    config_with = replace(config, method="retroformer", reflection=picked)
     with transaction.atomic():
+        check_not_under_way(adapter, task_set, config_with)
         trained = create_experiment(
             name=free_name(f"{title}, trained"),
             task_set=task_set,
-            config=replace(config, method="retroformer", reflection=picked),
+            config=config_with,
             owner=owner,
             adapter=adapter.name,
         )
@@ -84,6 +83,28 @@ def evaluate(  # noqa: PLR0913  # one for each thing the form asks
         for experiment in (trained, frozen):
             start(experiment.pk)
         return Evaluation.objects.create(adapter=adapter, trained=trained, frozen=frozen)
+
+
+def check_served(adapter: Adapter) -> None:
+    """Have the server hold the adapter, else the base model would play its games.
+
+    This may take minutes: no transaction should be open around it. Raises InvalidInput.
+    """
+    if adapter.kind != Adapter.Kind.POLICY:
+        raise InvalidInput("A reward model writes no reflections: it cannot play.")
+    if not server.load(adapter):
+        server.probe(adapter, probe_prompts(adapter), server.ENDPOINT)
+
+
+def check_not_under_way(adapter: Adapter, task_set: TaskSet, config: ExperimentConfig) -> None:
+    """Refuse what a second click would start once more. Raises InvalidInput.
+
+    The adapter's row is locked until the transaction ends, so that two clicks see each other.
+    """
+    Adapter.objects.select_for_update().get(pk=adapter.pk)
+    for done in adapter.evaluations.filter(trained__task_set=task_set).select_related("trained"):
+        if done.trained.status in UNDER_WAY and config_of(done.trained) == config:
+            raise InvalidInput(f"This evaluation is under way already: {done.trained.name}.")
 
 
 def asked_in_training(adapter: Adapter, otherwise: ReflectionConfig) -> ReflectionConfig:

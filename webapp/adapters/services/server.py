@@ -15,7 +15,7 @@ from retro_core.prompts.templates import reflector_text, stop_texts
 from webapp.adapters.models import Adapter
 
 ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
-# Nobody's page waits for a probe: on a machine that trains at the same time it may take long.
+# No page waits for the probe of a promotion: where something trains beside it it may take long.
 PATIENT = EndpointConfig(attempts=2, timeout_seconds=300.0)
 LOAD_SECONDS = 30.0
 LOOK_SECONDS = 2.0
@@ -76,7 +76,7 @@ def is_loaded(adapter: Adapter) -> bool | None:
     )
 
 
-def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
+def probe(adapter: Adapter, prompts: Iterable[str], endpoint: EndpointConfig = PATIENT) -> Beside:
     """Answer prompts with the likeliest words until base and adapter differ.
 
     Raises InvalidInput where they never do: the adapter then changes nothing that can be seen, or
@@ -84,7 +84,7 @@ def probe(adapter: Adapter, prompts: Iterable[str]) -> Beside:
     """
     last = Beside("", "", "")
     for prompt in prompts:
-        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0, endpoint=PATIENT)
+        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0, endpoint=endpoint)
         if last.differs:
             return last
     raise InvalidInput(NOT_SEEN.format(adapter=adapter))

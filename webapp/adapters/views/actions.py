@@ -38,7 +38,7 @@ def adapter_promote(request: HttpRequest, adapter_id: int) -> HttpResponse:
 def adapter_roll_back(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
-        asked = asking.ask_roll_back(request.user)
+        asked = asking.ask_roll_back(request.user, request.POST.get("seen", ""))
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("adapters:list")

@@ -35,11 +35,11 @@ def adapter_list(request: HtmxHttpRequest) -> HttpResponse:
 @permission_required("adapters.view_adapter", raise_exception=True)
 def adapter_detail(request: HtmxHttpRequest, adapter_id: int) -> HttpResponse:
     context = detail_context(adapter_id)
-    response = render_page(request, "adapters/detail.html", context, partials=["promotion"])
     asked = context["promotion"]
-    if asked_partial(request, ["promotion"]) and not (asked and asked.is_moving):
-        response["HX-Refresh"] = "true"  # stage, server and history have changed with it
-    return response
+    # Stage, server and history have changed with it; somebody may be filling in another form there.
+    watched = asked_partial(request, ["promotion"])
+    context["page_is_old"] = watched and not (asked and asked.is_moving)
+    return render_page(request, "adapters/detail.html", context, partials=["promotion"])
 
 
 def detail_context(adapter_id: int, **forms: Any) -> dict[str, Any]:
