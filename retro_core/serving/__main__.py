@@ -45,10 +45,13 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def make_service(options: argparse.Namespace) -> LmService:
     """Convert the base model where needed, load it and the adapters."""
     folder = ensure_base_model(options.models_dir, progress=log.info)
+    on_cpu = options.device == "cpu"
     limits = Limits(
         max_total=options.max_total_tokens,
         max_queue_requests=options.max_queue,
         cache_mebibytes=options.cache_mebibytes,
+        # A GPU's passes take milliseconds: nothing that is written waits for them.
+        writing_tokens=DEFAULTS.writing_tokens if on_cpu else DEFAULTS.pass_tokens,
     )
     service = LmService(
         folder, limits, device=options.device, dtype=options.dtype, lanes=share_threads(options)
@@ -69,9 +72,15 @@ def make_service(options: argparse.Namespace) -> LmService:
 
 
 def share_threads(options: argparse.Namespace) -> int:
-    """Share the CPU's threads out among lanes; returns how many lanes there are."""
+    """Share the CPU's threads out among lanes; returns how many lanes there are.
+
+    As many lanes as leave no thread without work; with 5 threads one lane of 5 beats four of 1.
+    """
     threads = options.threads or torch.get_num_threads()
-    lanes = min(threads, MOST_LANES) if options.device == "cpu" else 1
+    if threads < 1:
+        raise InvalidInput(f"--threads must be 1 or more, or 0 for one per core; found {threads}.")
+    counts = range(1, min(threads, MOST_LANES) + 1) if options.device == "cpu" else range(1, 2)
+    lanes = max(counts, key=lambda count: (count * (threads // count), count))
     torch.set_num_threads(threads // lanes)
     return lanes
 

@@ -40,7 +40,7 @@ async def load_adapter(request: Request) -> Response:
     except OSError as error:  # too long a name, a folder that may not be read
         raise Problem(f"path: cannot be read: {error.strerror}", field="path") from error
     if replaced and replaced.key != adapter.key:
-        service.engine.forget_adapter(replaced.key)
+        await asyncio.to_thread(service.engine.forget_adapter, replaced.key)
     return JSONResponse(_shown(adapter), 200 if replaced else 201)
 
 
@@ -50,7 +50,7 @@ async def unload_adapter(request: Request) -> Response:
     adapter = service.adapters.unload(name)
     if adapter is None:
         raise Unknown(f"adapter {name!r} is not loaded")
-    service.engine.forget_adapter(adapter.key)
+    await asyncio.to_thread(service.engine.forget_adapter, adapter.key)
     return Response(status_code=204)
 
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -55,8 +55,10 @@ class Lane:
             clean = True
         finally:
             self._engine.lane_ended(clean=clean)
-            for live in self.active:
-                live.job.deliver(Abandoned("the server is stopping"))
+            told = {id(live.job) for live in self.active if live.done}
+            for job in self.jobs:
+                if id(job) not in told:
+                    job.deliver(Abandoned("the server is stopping"))
 
     def _step(self) -> None:
         self.active = [live for live in self.active if not live.job.cancelled]
@@ -107,9 +109,11 @@ class Lane:
         """A prompt that shares a long start with one being computed waits for the cache."""
         if live.buffer.length or live.reads_every_row:
             return False
-        known = self._engine.cache.known(_key(live), live.tokens)
+        cache = self._engine.cache
+        known = cache.known(_key(live), live.tokens)
         return any(
             _key(other) == _key(live)
+            and cache.holds(len(other.tokens), other.buffer)
             and _common_length(other.tokens, live.tokens) - known >= SHARED_START_TOKENS
             for lane in self._engine.lanes
             for other in tuple(lane.reading)
@@ -128,12 +132,15 @@ class Lane:
             spans.append(turn.live.span(turn.count))
             turn.live.buffer.reserve(turn.count)
         hidden = self._engine.model.forward(spans)
-        self._engine.prompt_tokens += sum(turn.count for turn in turns if turn.count > 1)
+        read = sum(turn.count for turn in turns if turn.count > 1)
         self._read(turns, hidden)
-        for turn in turns:
-            self._after(turn)
+        with self._engine.planning:
+            self._engine.prompt_tokens += read
+            self._engine.generated_tokens += sum(bool(turn.rows) for turn in turns)
+            for turn in turns:
+                self._keep(turn.live)
         # Not before the cache has them, or another lane would read them in between.
-        self.reading = [live for live in self.reading if live.remaining > 1]
+        self.reading = [live for live in self.reading if _reads_prompt(live)]
         self.active = [live for live in self.active if not live.done]
 
     def _read(self, turns: list[Turn], hidden: torch.Tensor) -> None:
@@ -146,7 +153,7 @@ class Lane:
         for turn in turns:
             rows = [turn.start + row for row in turn.rows]
             if rows and isinstance(turn.live, LiveChoosing):
-                turn.live.take(hidden[rows], self._engine.model.logits)
+                _hand(turn.live, hidden[rows], self._engine.model.logits)
             elif rows and not isinstance(turn.live, LiveChoosing):
                 sharing.append((turn.live, rows))
         if sharing:
@@ -156,22 +163,21 @@ class Lane:
             for (live, _), part in zip(sharing, parts, strict=True):
                 _hand(live, part)
 
-    def _after(self, turn: Turn) -> None:
-        live = turn.live
-        if turn.rows:
-            self._engine.generated_tokens += 1
-        in_prompt = live.buffer.length <= len(live.tokens)  # and not in a choice's tree
-        prompt_just_done = in_prompt and turn.count > 1 and bool(turn.rows) and not live.done
-        if prompt_just_done or (not isinstance(live, LiveGeneration) and live.done):
-            with self._engine.planning:
-                tokens = live.tokens[: live.buffer.length]
-                self._engine.cache.store(_key(live), tokens, live.buffer)
+    def _keep(self, live: Live) -> None:
+        """Remember a prompt as far as it was read, so that who waits for its start goes on."""
+        read = live.buffer.length
+        if read <= len(live.job.work.prompt):  # and not in what is written, or a choice's tree
+            self._engine.cache.store(_key(live), live.tokens[:read], live.buffer)
 
 
-def _hand(live: LiveGeneration | LiveRace, logits: torch.Tensor) -> None:
+def _reads_prompt(live: Live) -> bool:
+    return not live.done and live.buffer.length < len(live.job.work.prompt)
+
+
+def _hand(live: Live, *results: Any) -> None:  # what its `take` asks for
     """Its results to one sequence: an odd one must not end the others."""
     try:
-        live.take(logits)
+        live.take(*results)
     except Exception:
         log.exception("A sequence could not go on")
         live.done = True

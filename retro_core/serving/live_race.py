@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from retro_core.serving.choices import build_trie, tree_mask
+from retro_core.serving.choices import ROWS_AT_A_TIME, build_trie, tree_mask
 from retro_core.serving.jobs import Choosing, Chosen, Job
 from retro_core.serving.kv import KvBuffer
 from retro_core.serving.racing import PROMPT, Race
@@ -64,7 +64,8 @@ class LiveRace:
         nodes = self._next or [PROMPT]
         self._read(nodes, torch.log_softmax(logits, dim=-1))
         self._ran += self._next
-        self._next = self._race.wanted()
+        # What is cut is wanted again: a pass's logits must stay within memory.
+        self._next = self._race.wanted()[:ROWS_AT_A_TIME]
         if not self._next:
             self.buffer.length = len(self.tokens)
             self.done = True

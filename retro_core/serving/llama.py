@@ -70,7 +70,7 @@ class LoraRun:
 
 
 class Llama:
-    """The frozen base model, shared by every adapter. Used by one thread at a time."""
+    """The frozen base model, shared by every adapter; threads may share it, as nothing changes."""
 
     def __init__(self, folder: Path, *, device: str = "cpu", dtype: str = "float32") -> None:
         """Read the weights. `dtype` is float32, bfloat16, or auto: see `best_dtype`."""

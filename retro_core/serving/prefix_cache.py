@@ -81,7 +81,7 @@ class PrefixCache:
     def store(self, key: str, tokens: list[int], buffer: KvBuffer) -> None:
         """Remember the states of the whole blocks of `tokens`, the first ones in the buffer."""
         tokens = tokens[: len(tokens) - len(tokens) % self.block]
-        if buffer.states[:, :, :, : len(tokens)].nbytes > self.max_bytes:
+        if not self.holds(len(tokens), buffer):
             return
         node = self._roots.setdefault(key, Node((), None, None))
         position = 0
@@ -97,6 +97,12 @@ class PrefixCache:
             position += shared
             node = child
         self._evict()
+
+    def holds(self, count: int, buffer: KvBuffer) -> bool:
+        """Whether the states of so many tokens are within the bound at all."""
+        layers, sides, heads, _, width = buffer.states.shape
+        size: int = layers * sides * heads * count * width * buffer.states.element_size()
+        return size <= self.max_bytes
 
     def forget(self, key: str) -> None:
         """Drop everything kept for an adapter."""

@@ -1,13 +1,19 @@
 """How an engine shares its requests out among lanes that compute side by side."""
 
+from argparse import Namespace
 from typing import Any
 from unittest.mock import Mock
 
 import httpx2
 import pytest
+import torch
 
+from retro_core.errors import InvalidInput
+from retro_core.serving.__main__ import share_threads
 from retro_core.serving.engine import Engine, Limits
 from retro_core.serving.jobs import Abandoned, Event, Generation, Job
+from retro_core.serving.kv import KvBuffer
+from retro_core.serving.live import LiveGeneration
 from tests.lm_server import MODEL, LmServer
 
 
@@ -85,10 +91,63 @@ def test_an_engine_that_is_stopped_has_not_failed() -> None:
     assert not engine.failed
 
 
+def test_a_prompt_that_the_cache_cannot_hold_keeps_nobody_waiting() -> None:
+    reading, waiting = live_of(500), live_of(500)
+    engine = engine_of(2)
+    engine.lanes[0].reading = [reading]
+
+    assert engine.lanes[1]._should_wait(waiting)
+    engine.cache.max_bytes = 1000
+    assert not engine.lanes[1]._should_wait(waiting)
+
+
+def test_what_was_read_is_kept_chunk_by_chunk_and_what_is_written_is_not() -> None:
+    engine = engine_of(2)
+    lane, reader = engine.lanes[0], live_of(500)
+    reader.buffer.reserve(600)
+
+    known = []
+    for length in (256, 499, 500, 501):
+        reader.buffer.length = length
+        lane._keep(reader)
+        known.append(engine.cache.known("", reader.tokens))
+
+    assert known == [256, 480, 480, 480]
+
+
+def live_of(count: int) -> Any:
+    """A generation that has read nothing of a prompt of so many tokens."""
+    work = Generation(list(range(count)), None, max_new_tokens=5)
+    empty = KvBuffer.empty((1, 2, 1, 0, 4), torch.float32, torch.device("cpu"))
+    return LiveGeneration(Job(work, Mock()), work, empty, Mock())
+
+
+@pytest.mark.parametrize(
+    ("threads", "device", "lanes", "each"),
+    [
+        *[(1, "cpu", 1, 1), (2, "cpu", 2, 1), (5, "cpu", 1, 5), (6, "cpu", 3, 2)],
+        *[(16, "cpu", 4, 4), (6, "cuda", 1, 6)],
+    ],
+)
+def test_every_thread_has_work_in_some_lane(
+    monkeypatch: pytest.MonkeyPatch, threads: int, device: str, lanes: int, each: int
+) -> None:
+    inside: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", inside.append)
+
+    assert share_threads(Namespace(threads=threads, device=device)) == lanes
+    assert inside == [each]
+
+
+def test_fewer_threads_than_none_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="--threads must be 1 or more"):
+        share_threads(Namespace(threads=-1, device="cpu"))
+
+
 @pytest.mark.lm
 def test_what_one_lane_reads_no_other_reads_beside_it(lm_server: LmServer) -> None:
     story = " ".join(f"Drawer {number} holds a key." for number in range(60))
-    body: dict[str, Any] = {"model": MODEL, "prompt": story, "max_tokens": 2, "n": 2, "seed": 3}
+    body: dict[str, Any] = {"model": MODEL, "prompt": story, "max_tokens": 1, "n": 2, "seed": 3}
     before = metric(lm_server, "lm_prompt_tokens_total")
 
     reply = httpx2.post(f"{lm_server.url}/v1/completions", json=body, timeout=60).json()

@@ -146,6 +146,8 @@ def states_in_pieces(
         spans = [Span(tokens[start : start + piece], buffer, weights)]
         if company:
             spans.insert(0, Span(tokens[:company], model.new_buffer(company)))
+            # Of the same adapter too: its rows share one product.
+            spans.insert(1, Span(tokens[:company], model.new_buffer(company), weights))
         hidden = model.forward(spans)[-piece:]
         start += piece
     return hidden
@@ -176,6 +178,8 @@ def test_no_bit_depends_on_how_a_prompt_is_cut_or_on_its_company(
 
     assert torch.equal(whole, in_blocks)
     assert torch.equal(decoded, in_company)
+    beside = model.logits(torch.cat([torch.ones_like(whole).repeat(7, 1), decoded]))
+    assert torch.equal(model.logits(decoded), beside[7:])
 
 
 def test_a_choice_is_the_same_whether_or_not_every_score_is_asked_for(lm_server: LmServer) -> None:
