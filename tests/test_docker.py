@@ -85,6 +85,30 @@ def test_the_base_model_lies_where_the_service_is_told_and_is_not_written(name: 
     assert f"{folder}:{folder}:ro" in [filled(v) for v in SERVICES[name]["volumes"]]
 
 
+def test_tgi_and_the_trainer_take_a_gpu_each() -> None:
+    asked = [SERVICES[name]["deploy"]["resources"] for name in ("tgi", "worker-training")]
+    devices = [device for one in asked for device in one["reservations"]["devices"]]
+
+    assert [filled(number) for one in devices for number in one["device_ids"]] == ["0", "1"]
+    assert not any("count" in one for one in devices)
+
+
+def test_tgi_is_told_its_share_of_the_gpu_and_the_hubs_token_only_where_there_is_one() -> None:
+    environment = SERVICES["tgi"]["environment"]
+
+    assert filled(environment["CUDA_MEMORY_FRACTION"]) == "1.0"
+    assert environment["HF_TOKEN"] is None  # handed on as it is, or left out
+
+
+def test_the_head_of_the_compose_file_names_all_that_can_be_given() -> None:
+    text = (DOCKER / "compose.yaml").read_text()
+    head = text.partition("\nname:")[0]
+    read = {*re.findall(r"\$\{(\w+)", text), "HF_TOKEN"}
+
+    assert "CSRF_TRUSTED_ORIGINS" in read
+    assert [name for name in sorted(read) if not re.search(rf"\b{name}\b", head)] == []
+
+
 def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
     stages = re.findall(r"^FROM .+ AS (\S+)$", (DOCKER / "Dockerfile").read_text(), re.M)
     targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
