@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
 import pytest
 import yaml
 from django.conf import settings
@@ -19,7 +20,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ["setup", "web", "worker-episodes", "worker-exchange", "worker-training"]
 GIVEN = {
     "DJANGO_SECRET_KEY": "for this test only",
-    "POSTGRES_PASSWORD": "for-this-test-only",
+    "POSTGRES_PASSWORD": "for/this#test?only@100%",
     "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
     "ACTOR_MODEL": "small",
     "REFLECTOR_BASE_FOLDER": "/models/base",
@@ -161,6 +162,27 @@ def test_the_setup_service_ends_with_a_sign_in_link() -> None:
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"Ready\. Open http://localhost:8000/enter/\S+/", done.stdout)
+
+
+def test_the_address_of_the_database_holds_no_password() -> None:
+    address = filled(SERVICES["web"]["environment"]["DATABASE_URL"])
+
+    found = dj_database_url.parse(address)
+
+    assert (found["HOST"], found["PORT"], found["USER"]) == ("postgres", 5432, "studio")
+    assert (found["NAME"], found["PASSWORD"]) == ("studio", "")
+
+
+@pytest.mark.django_db
+def test_a_password_with_signs_of_an_address_reaches_the_database_whole() -> None:
+    connect = (
+        "import django; django.setup(); from django.db import connection as c;"
+        "c.ensure_connection(); print(c.connection.info.password)"
+    )
+
+    done = run_beside("web", "python", "-c", connect)
+
+    assert done.stdout == "for/this#test?only@100%\n", done.stderr
 
 
 @pytest.mark.django_db
