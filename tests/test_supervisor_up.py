@@ -177,6 +177,18 @@ def test_reset_asks_and_deletes_only_after_yes(studio: Studio) -> None:
     assert (studio.data / "secret_key").exists()
 
 
+def test_reset_deletes_exports_that_new_rows_would_offer_as_their_own(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "data")
+    exported = studio.data / "exchange" / "1" / "dataset.zip"
+    exported.parent.mkdir(parents=True)
+    exported.write_bytes(b"PK")
+
+    answered = studio.run("reset", "--yes")
+
+    assert answered.returncode == 0, answered.stderr
+    assert not exported.parent.parent.exists()
+
+
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     answer = Studio(Path("/proc/nowhere/data")).run("status")
 

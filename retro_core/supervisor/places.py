@@ -54,6 +54,11 @@ class Places:
         return self.data / "training"
 
     @property
+    def exchange(self) -> Path:
+        """One folder for each export or import."""
+        return self.data / "exchange"
+
+    @property
     def corpora(self) -> Path:
         """Folders of pages (*.jsonl with title and text) for questions."""
         return self.data / "corpora"
@@ -71,7 +76,7 @@ class Places:
     def made_anew(self) -> list[Path]:
         """What a reset deletes: all but the secret key and the converted language model."""
         folders = [self.postgres, self.valkey, self.logs, self.adapters, self.training]
-        return [*folders, self.data / "static"]
+        return [*folders, self.exchange, self.data / "static"]
 
     def database_url(self) -> str:
         """The embedded PostgreSQL, over its unix socket."""

@@ -42,6 +42,31 @@ def test_an_upload_is_kept_whole_and_becomes_a_job(researcher: Client) -> None:
     assert (transfer.folder / "upload" / "log.jsonl").read_bytes() == b'{"a": 1}\n'
 
 
+def test_files_of_a_deleted_database_are_not_taken_for_those_of_a_new_import(
+    researcher: Client,
+) -> None:
+    next_pk = done().pk + 1
+    old = Transfer(pk=next_pk).folder
+    (old / "upload").mkdir(parents=True)
+    (old / "upload" / "log.jsonl").write_bytes(b"old")
+    (old / "dataset.zip").write_bytes(b"PK")
+
+    assert upload(researcher, b"new").status_code == 302
+
+    transfer = Transfer.objects.get(pk=next_pk)
+    files = {path.name: path.read_bytes() for path in transfer.folder.rglob("*.*")}
+    assert files == {"log.jsonl": b"new"}
+
+
+def test_an_import_hands_out_no_dataset(researcher: Client) -> None:
+    transfer = done(direction="import")
+    transfer.folder.mkdir(parents=True, exist_ok=True)
+    (transfer.folder / "dataset.zip").write_bytes(b"PK")
+
+    assert researcher.get(f"/data/{transfer.pk}/dataset.zip").status_code == 404
+    assert "dataset.zip" not in text(researcher.get(f"/data/{transfer.pk}/"))
+
+
 def test_an_upload_with_a_very_long_or_strange_name_does_no_harm(researcher: Client) -> None:
     assert upload(researcher, b"{}", name="x" * 250 + ".jsonl").status_code == 302
     assert upload(researcher, b"{}", name="../../strange.jsonl").status_code == 302

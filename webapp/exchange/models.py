@@ -114,4 +114,5 @@ class Transfer(models.Model):
     @property
     def folder(self) -> Path:
         """Where its files lie; shared by the web server and the workers."""
-        return Path(settings.DATA_DIR) / "exchange" / str(self.pk)
+        folder: Path = settings.PLACES.exchange
+        return folder / str(self.pk)

@@ -43,7 +43,7 @@ def ask_for_import(
             request=as_json(request),
         )
         if request.file:
-            _keep(made.folder / UPLOADS / request.file, chunks)
+            _keep(made, request.file, chunks)
         jobs.queue_transfer(made.pk)
     return made
 
@@ -72,7 +72,8 @@ def server_file(name: str) -> Path:
 def packed(transfer: Transfer) -> Path | None:
     """The finished export, while it is kept."""
     path = transfer.folder / PACKED
-    return path if transfer.status == Transfer.Status.DONE and path.is_file() else None
+    exported = transfer.direction == Transfer.Direction.EXPORT
+    return path if exported and transfer.status == Transfer.Status.DONE and path.is_file() else None
 
 
 def bad_rows(transfer: Transfer) -> Path | None:
@@ -98,8 +99,12 @@ def finish(pk: int, holder: str, **columns: object) -> bool:
     return bool(held.update(**ended, **columns))
 
 
-def _keep(path: Path, chunks: Iterable[bytes]) -> None:
-    path.parent.mkdir(parents=True)
-    with path.open("wb") as out:
+def _keep(made: Transfer, name: str, chunks: Iterable[bytes]) -> None:
+    """Write the file of a new row; what lies in its place is of a database that is no more."""
+    if made.folder.exists():
+        shutil.rmtree(made.folder)
+    uploads = made.folder / UPLOADS
+    uploads.mkdir(parents=True)
+    with (uploads / name).open("wb") as out:
         for chunk in chunks:
             out.write(chunk)

@@ -15,7 +15,7 @@ KEPT = "The converted language model and the secret key are kept."
 class Command(BaseCommand):
     """`manage.py reset`."""
 
-    help = "Delete experiments, episodes, users, adapters and logs of this data folder."
+    help = "Delete experiments, episodes, users, adapters, exports and logs of this data folder."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if lock.holder(settings.PLACES.lock):
             raise CommandError("The studio is running; stop it first with `make down`.")
         self.stdout.write(
-            f"This deletes every experiment, user and adapter in {settings.DATA_DIR}."
+            f"This deletes every experiment, user, adapter and export in {settings.DATA_DIR}."
         )
         if not options["yes"] and input("Type yes to go on: ").strip().lower() != "yes":
             raise CommandError("Nothing was deleted.")
