@@ -1,14 +1,17 @@
 """Task sets: generated and listed tasks, and what is refused."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
 from retro_core.types import Task as CoreTask
 from tests.toy_world import doors_task
+from webapp.tasks import services
 from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import (
     IMPORTED_SPLIT,
@@ -42,6 +45,29 @@ def test_the_same_seed_gives_the_same_tasks_under_another_name() -> None:
     generate_task_set(name="Second", **options)
 
     assert Task.objects.count() == 2
+
+
+def test_a_wish_sent_twice_at_once_makes_one_task_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = env_spec("alfworld")
+    made: list[TaskSet] = []
+
+    def generate_while_another_does(**asked: Any) -> Sequence[CoreTask]:
+        monkeypatch.undo()
+        made.append(services.generated_set("alfworld", "train", 2, 7))
+        return spec.generate(**asked)
+
+    slow = replace(spec, generate=generate_while_another_does)
+    monkeypatch.setattr(services, "env_spec", lambda name: slow)
+
+    found = services.generated_set("alfworld", "train", 2, 7)
+
+    assert [found] == made
+    assert TaskSet.objects.count() == 1
+
+
+def test_a_wish_that_cannot_be_met_is_still_refused() -> None:
+    with pytest.raises(InvalidInput, match="valid_unseen"):
+        services.generated_set("alfworld", "nowhere", 2, 7)
 
 
 def test_an_unknown_split_is_refused_with_the_known_ones() -> None:

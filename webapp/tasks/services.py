@@ -30,10 +30,18 @@ def generate_task_set(*, environment: str, split: str, count: int, seed: int, na
 def generated_set(environment: str, split: str, count: int, seed: int) -> TaskSet:
     """The task set that these four name, made where missing. Raises InvalidInput."""
     name = f"{environment} {split}, {count} task{'' if count == 1 else 's'}, seed {seed}"
-    made_before = TaskSet.objects.filter(name=name).first()
-    return made_before or generate_task_set(
-        environment=environment, split=split, count=count, seed=seed, name=name
-    )
+    named = TaskSet.objects.filter(name=name)
+    if made_before := named.first():
+        return made_before
+    try:
+        return generate_task_set(
+            environment=environment, split=split, count=count, seed=seed, name=name
+        )
+    except InvalidInput:
+        made_meanwhile = named.first()  # by the same wish, sent twice at once
+        if made_meanwhile is None:
+            raise
+        return made_meanwhile
 
 
 def import_task_list(
