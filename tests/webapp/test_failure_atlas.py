@@ -66,6 +66,26 @@ def test_a_scope_without_episodes_says_so(
     assert "No episode matches" in text(viewer.get(f"/episodes/{query}"))
 
 
+@pytest.mark.parametrize(
+    ("query", "episodes"),
+    [
+        ("", 5),
+        ("&method=reflexion&environment=doors", 5),
+        ("&method=react", 0),
+        ("&environment=halls", 0),
+    ],
+)
+def test_other_filters_hold_within_one_experiment_too(
+    viewer: Client, experiment: Experiment, query: str, episodes: int
+) -> None:
+    one = f"?experiment={experiment.pk}{query}"
+
+    atlas = viewer.get(f"/atlas/{one}").context["atlas"]
+
+    assert atlas.everything.episodes.count == str(episodes)
+    assert len(viewer.get(f"/episodes/{one}").context["rows"]) == episodes
+
+
 def test_an_empty_studio_says_that_nothing_went_wrong(viewer: Client) -> None:
     assert "Nothing has gone wrong yet" in text(viewer.get("/atlas/"))
     assert "No episodes yet" in text(viewer.get("/episodes/"))

@@ -36,13 +36,11 @@ class Scope(forms.Form):
         self.chosen = {name: value for name, value in self.cleaned_data.items() if value}
 
     def experiments(self) -> "QuerySet[Experiment]":
-        """One experiment by its id, even an archived one; else those that lists show."""
-        if pk := self.chosen.get("experiment"):
-            return Experiment.objects.filter(pk=pk)
-        named = {
-            name: self.chosen[name] for name in ("environment", "method") if name in self.chosen
-        }
-        return Experiment.objects.unarchived().filter(**named)
+        """Those that lists show, or one by its id, even an archived one, if all else fits it."""
+        columns = {"experiment": "pk", "environment": "environment", "method": "method"}
+        named = {columns[name]: self.chosen[name] for name in columns if name in self.chosen}
+        rows = Experiment.objects.all() if "pk" in named else Experiment.objects.unarchived()
+        return rows.filter(**named)
 
     def narrow(self, rows: "QuerySet[ModelT]", task_type: str) -> "QuerySet[ModelT]":
         """Rows with an experiment and a trial; `task_type` is the way to that of their task."""
