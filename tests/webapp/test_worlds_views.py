@@ -144,6 +144,21 @@ def test_beginning_twice_goes_on_with_the_open_trial(player: Client, games: Task
     assert Experiment.objects.count() == 1
 
 
+def test_a_cancelled_experiment_keeps_no_task_from_being_begun_again(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    solve(player, trial)
+    before = text(player.get(f"/worlds/tasks/{games.pk}/"))
+    Experiment.objects.update(status=Experiment.Status.CANCELLED)
+
+    after = text(player.get(f"/worlds/tasks/{games.pk}/"))
+
+    button = f'name="task" value="{first_task(games).pk}"'
+    assert (button in before, button in after) == (False, True)
+    assert begin(player, games).row.experiment != trial.row.experiment
+
+
 def test_an_empty_action_is_asked_for_again(player: Client, games: TaskSet) -> None:
     trial = begin(player, games)
 

@@ -14,7 +14,7 @@ from retro_core.types import Step
 from webapp import present
 from webapp.experiments.models import Experiment, ExperimentTask
 from webapp.tasks.models import TaskSet, TaskSetMember
-from webapp.worlds.services.hand_experiment import experiments_of
+from webapp.worlds.services.hand_experiment import known_experiment
 
 ACTIONS_SHOWN = 12
 OBSERVATION_SHOWN = 1_500
@@ -104,7 +104,7 @@ def task_rows(
     """Tasks from place `first` on, and the place of the next page."""
     members = task_set.members.select_related("task").defer("task__payload")
     found = list(members.filter(position__gte=first).order_by("position")[: size + 1])
-    experiment = experiments_of(person).filter(task_set=task_set).first()
+    experiment = known_experiment(person, task_set)
     played = ExperimentTask.objects.filter(
         experiment=experiment, task__in=[member.task_id for member in found]
     )

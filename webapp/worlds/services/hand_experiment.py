@@ -7,7 +7,7 @@ from django.utils import timezone
 from retro_core.config import ActorConfig, EpisodeConfig, ExperimentConfig, ReflectionConfig
 from retro_core.envs.base import EnvSpec, env_spec
 from retro_core.prompts.texts import load_prompts
-from webapp.experiments.models import Experiment, ExperimentQuerySet, ExperimentTask
+from webapp.experiments.models import Experiment, ExperimentTask
 from webapp.experiments.services import create_experiment, free_name
 from webapp.tasks.models import TaskSet
 
@@ -32,18 +32,17 @@ def hand_config(spec: EnvSpec) -> ExperimentConfig:
     )
 
 
-def experiments_of(person: User) -> ExperimentQuerySet:
-    """What a person plays by hand, newest first."""
+def known_experiment(person: User, task_set: TaskSet) -> Experiment | None:
+    """The experiment in which a person plays a task set: the newest that was not cancelled."""
     by_hand = Experiment.objects.unarchived().filter(source=Experiment.Source.HUMAN)
-    return by_hand.filter(owner=person)
+    theirs = by_hand.filter(owner=person, task_set=task_set)
+    return theirs.exclude(status=Experiment.Status.CANCELLED).first()
 
 
 def experiment_of(person: User, task_set: TaskSet) -> Experiment:
     """The person's experiment on a task set, made where missing; within a transaction."""
     TaskSet.objects.select_for_update().get(pk=task_set.pk)  # two clicks make one experiment
-    known = experiments_of(person).filter(task_set=task_set)
-    found = known.exclude(status=Experiment.Status.CANCELLED).first()
-    return found or _new_experiment(person, task_set)
+    return known_experiment(person, task_set) or _new_experiment(person, task_set)
 
 
 def _new_experiment(person: User, task_set: TaskSet) -> Experiment:
