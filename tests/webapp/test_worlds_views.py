@@ -214,6 +214,36 @@ def test_the_next_trial_rates_the_persons_reflection(player: Client, games: Task
     assert Reflection.objects.get().automatic_rating == 1.0  # from return 0 to return 1
 
 
+def test_a_reflection_is_refused_once_the_next_trial_has_begun_and_its_text_is_kept(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+    begin(player, games)  # in another window
+
+    late = player.post(f"/worlds/trials/{trial.pk}/next/", {"reflection": "Do it.", "keep": ""})
+
+    assert late.status_code == 409
+    assert "Trial 2 has begun: too late for it." in text(late)
+    assert "Do it.</textarea>" in text(late)
+    assert "To trial 2" in text(late)
+    assert not Reflection.objects.exists()
+
+
+def test_a_second_click_on_play_again_leads_to_the_trial_that_the_first_began(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+    sent = {"reflection": "Do it.", "again": ""}
+
+    first = player.post(f"/worlds/trials/{trial.pk}/next/", sent)
+    again = player.post(f"/worlds/trials/{trial.pk}/next/", sent)
+
+    assert first["Location"] == again["Location"]
+    assert Reflection.objects.get().text == "Do it."
+
+
 def test_the_trial_of_another_person_does_not_exist(player: Client, games: TaskSet) -> None:
     trial = begin(player, games)
     other = client_of("researcher")

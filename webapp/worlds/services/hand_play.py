@@ -15,7 +15,7 @@ from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.texts import load_prompts
 from retro_core.rollout import Trial
 from retro_core.trials import next_trial
-from webapp.episodes.models import Episode
+from webapp.episodes.models import Episode, Reflection
 from webapp.episodes.records import past_trials, storable
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import ExperimentTask
@@ -85,8 +85,18 @@ def give_up(hand_trial_id: int) -> bool:
 
 @transaction.atomic
 def reflect(hand_trial: HandTrial, text: str) -> bool:
-    """Keep what the person wrote after a failed trial; False if there is a reflection already."""
+    """Keep what the person wrote after a failed trial; False if there is a reflection already.
+
+    Raises InvalidInput where the next trial has begun: it was played without this text, so that it
+    can neither have been read nor be rated.
+    """
     row = hand_trial.row
+    ExperimentTask.objects.select_for_update().get(pk=row.pk)  # `begin` holds it too
+    if Reflection.objects.filter(episode=hand_trial.episode_id).exists():
+        return False
+    following = hand_trial.trial + 1
+    if row.hand_trials.filter(trial=following).exists():
+        raise InvalidInput(f"Trial {following} has begun: too late for it.")
     past = past_trials(row.experiment_id, row.task_id)[: hand_trial.trial]
     config = config_of(row.experiment)
     prompts = load_prompts(env_spec(row.experiment.environment).prompt_folder)

@@ -79,8 +79,12 @@ def hand_next(request: HtmxHttpRequest, trial_id: int) -> HttpResponse:
     if mine.episode is None or mine.episode.success or not form.is_valid():
         return _game(request, mine, reflection_form=form, status=422)
     text = form.cleaned_data["reflection"].strip()
-    if text and not hand_play.reflect(mine, text):
-        messages.warning(request, "This trial had its reflection already; that one stays.")
+    try:
+        if text and not hand_play.reflect(mine, text):
+            messages.warning(request, "This trial had its reflection already; that one stays.")
+    except InvalidInput as error:
+        form.add_error("reflection", str(error))
+        return _game(request, mine, reflection_form=form, status=409)
     if "again" not in request.POST:
         return redirect("worlds:trial", mine.pk)
     try:
