@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down status reset link learn install test lint types contracts templates unit browser bench bench-web
+.PHONY: help up present down status reset link learn install test lint types contracts templates unit browser bench bench-web
 
 PYTHON ?= python3.11
 # Another build of torch, for example one for CPUs only, or one that a machine already has:
@@ -23,13 +23,18 @@ help:  ## this list
 up: $(INSTALLED)  ## start everything in the foreground; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
 
-down: $(INSTALLED)  ## stop it from another terminal
+# What looks at a running studio or ends it installs nothing: after a pull with other pinned packages
+# that would exchange them below the studio while it runs.
+present:
+	@test -e $(INSTALLED) || { echo "Nothing is installed here yet: make up installs what is missing and starts the studio."; exit 1; }
+
+down: present  ## stop it from another terminal
 	@$(BIN)/python manage.py down
 
-status: $(INSTALLED)  ## say what runs
+status: present  ## say what runs
 	@$(BIN)/python manage.py status
 
-link: $(INSTALLED)  ## print a fresh one-time sign-in link
+link: present  ## print a fresh one-time sign-in link
 	@$(BIN)/python manage.py sign_in_link
 
 FORM ?= small

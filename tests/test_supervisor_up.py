@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from retro_core.supervisor.places import Places
-from tests.studio_process import Studio, wait_for
+from tests.studio_process import ROOT, Studio, wait_for
 
 pytestmark = pytest.mark.timeout(400)  # seconds on a quiet machine, minutes on a busy one
 LONG_NAME = "a-checkout-far-below-the-root-of-the-disk"
@@ -127,11 +127,13 @@ def answers(studio: Studio) -> bool:
 def test_down_stops_everything_and_status_says_so(studio: Studio) -> None:
     studio.up()
     running = studio.run("status")
+    link = studio.run("sign_in_link")
 
     down = studio.run("down")
 
     assert running.returncode == 0
     assert "Worker episodes" in running.stdout
+    assert link.stdout.startswith(f"http://localhost:{studio.port}/enter/")
     assert down.stdout == "Stopped.\n"
     assert studio.process is not None
     assert studio.process.wait(20) == 0
@@ -187,6 +189,21 @@ def test_reset_deletes_exports_that_new_rows_would_offer_as_their_own(tmp_path: 
 
     assert answered.returncode == 0, answered.stderr
     assert not exported.parent.parent.exists()
+
+
+def test_a_link_without_a_studio_names_the_way_to_one(tmp_path: Path) -> None:
+    answer = Studio(tmp_path / "data").run("sign_in_link")
+
+    assert answer.returncode == 1
+    assert answer.stderr == "CommandError: The studio is not running: `make up` prints a link.\n"
+
+
+@pytest.mark.parametrize("name", ["down", "status", "link"])
+def test_what_looks_at_a_running_studio_installs_nothing_below_it(name: str) -> None:
+    rules = (ROOT / "Makefile").read_text()
+
+    assert re.findall(rf"^{name}: *(.*?) *##", rules, re.M) == ["present"]
+    assert re.findall(r"^present:(.*)", rules, re.M) == [""]
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:

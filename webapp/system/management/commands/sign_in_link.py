@@ -23,10 +23,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Make the link and print it."""
+        runs = lock.holder(settings.PLACES.lock)
+        if settings.EMBEDDED_POSTGRES and not runs:
+            raise CommandError("The studio is not running: `make up` prints a link.")
         name = options["username"]
         user = User.objects.filter(username=name).first() if name else ensure_administrator()
         if user is None:
             raise CommandError(f"There is no user {name!r}.")
-        runs = lock.holder(settings.PLACES.lock)
         address = lock.holder_address(settings.PLACES.lock) if runs else ""
         self.stdout.write((address or starting.address()) + one_time_path(user))
