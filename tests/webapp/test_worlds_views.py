@@ -199,6 +199,19 @@ def test_the_next_trial_rates_the_persons_reflection(player: Client, games: Task
     assert Reflection.objects.get().automatic_rating == 1.0  # from return 0 to return 1
 
 
+def test_a_reflection_is_kept_where_no_prompt_has_room_for_its_trial(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    Experiment.objects.update(config={"method": "react", "reflection": {"prompt_tokens": 200}})
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+
+    player.post(f"/worlds/trials/{trial.pk}/next/", {"reflection": "Do it."})
+
+    kept = Reflection.objects.get()
+    assert (kept.text, kept.prompt) == ("Do it.", "")
+
+
 def test_the_trial_of_another_person_does_not_exist(player: Client, games: TaskSet) -> None:
     trial = begin(player, games)
     other = client_of("researcher")
