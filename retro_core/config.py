@@ -125,7 +125,8 @@ class ReflectionConfig(SettingsRecord):
     )
     prompt_tokens: int = setting(
         800,
-        "Longest reflection prompt; the middle of the trajectory is left out beyond. Own.",
+        "Longest reflection prompt; beyond, the middle of the trajectory is left out, and earlier"
+        " reflections share a third. Own.",
         unit="tokens",
         at_least=200,
     )

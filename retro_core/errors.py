@@ -9,6 +9,10 @@ class InvalidInput(RetroError):
     """A file, task or setting that cannot be used as it is."""
 
 
+class NoRoomForSteps(InvalidInput):
+    """What is never cut of a reflection prompt fills its configured length."""
+
+
 class ContextFull(RetroError):
     """The prompt does not fit the model's context, even after dropping old observations."""
 

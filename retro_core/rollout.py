@@ -21,7 +21,10 @@ from retro_core.types import Episode, Message, Step, Task, TruncationReason
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What sets one episode apart from another of the same task."""
+    """What sets one episode apart from another of the same task.
+
+    `memory` is what to show of earlier trials, oldest first; see `rollout_steps`.
+    """
 
     number: int
     seed: int
@@ -57,12 +60,22 @@ def rollout_steps(
     config: ExperimentConfig,
     prompts: PromptSet,
 ) -> Generator[Step, None, Episode]:
-    """Play one episode, yielding each step as it happens; the generator returns the episode."""
-    first, info = env.reset(task)
-    shown = observation_text(first, info.admissible_actions, show=config.episode.show_admissible)
-    head = head_messages(task, shown, trial.memory, config, prompts)
-    game = _Game(env, info, head, config.episode)
+    """Play one episode, yielding each step as it happens; the generator returns the episode.
+
+    Where the opening prompt is too long, the oldest memory gives way; the episode's head holds what
+    was shown. The newest stays: the trial rates it, and would else be a trial of another method.
+    Raises InvalidInput where the opening prompt never fits.
+    """
+    seen, info = env.reset(task)
+    shown = observation_text(seen, info.admissible_actions, show=config.episode.show_admissible)
+    heads = (
+        head_messages(task, shown, trial.memory[first:], config, prompts)
+        for first in range(max(len(trial.memory), 1))
+    )
+    game = _Game(env, info, config.episode)
     fit = PromptFit(config.episode.context_tokens, config.episode.context_keep_share)
+    decision, sent = _first_decision(actor, game, fit, trial, heads)
+    yield game.take(decision, prompt_sha256(sent), fit.dropped)
     while not game.over:
         try:
             decision, sent = _decide(actor, game, fit, trial)
@@ -71,6 +84,27 @@ def rollout_steps(
             break
         yield game.take(decision, prompt_sha256(sent), fit.dropped)
     return game.episode(task, trial)
+
+
+def _first_decision(
+    actor: Actor,
+    game: "_Game",
+    fit: PromptFit,
+    trial: Trial,
+    heads: Iterable[tuple[Message, ...]],
+) -> tuple[Decision, list[Message]]:
+    """Ask the actor under the first head that fits, which is then the episode's."""
+    refusal = ""
+    for head in heads:
+        game.head = head
+        try:
+            return _decide(actor, game, fit, trial)
+        except ContextFull as error:
+            refusal = str(error)
+    raise InvalidInput(
+        f"The opening prompt does not fit. {refusal} Raise the context tokens, of the experiment or"
+        " of the model, or take fewer examples."
+    )
 
 
 def _decide(
@@ -104,10 +138,9 @@ def _characters_sent(sent: list[Message], decision: Decision) -> int:
 class _Game:
     """The state of one episode while it is played."""
 
-    def __init__(
-        self, env: Env, info: EnvInfo, head: tuple[Message, ...], config: EpisodeConfig
-    ) -> None:
-        self.env, self.info, self.head, self.config = env, info, head, config
+    def __init__(self, env: Env, info: EnvInfo, config: EpisodeConfig) -> None:
+        self.env, self.info, self.config = env, info, config
+        self.head: tuple[Message, ...] = ()
         self.steps: list[Step] = []
         self.terminated = False
         self.reason: TruncationReason = ""

@@ -29,7 +29,7 @@ class PastTrial:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeStarted:
-    """A trial begins. `memory` is what the actor is shown of earlier trials."""
+    """A trial begins. `memory` is what the actor is shown, as far as it fits."""
 
     task_id: str
     trial: int

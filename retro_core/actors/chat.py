@@ -17,12 +17,14 @@ STYLES: tuple[ChoiceStyle, ...] = ("enum", "object", "none")
 class ChatActor:
     """Acts through a chat model. Safe to share between threads.
 
-    A choice style that the endpoint refuses is replaced by the next one for good.
+    A choice style that the endpoint refuses is replaced by the next one: for good where it has
+    taken none so far. Afterwards a refusal is of that one choice, and no later one depends on it.
     """
 
     def __init__(self, model: ChatModel, config: ActorConfig, prompts: PromptSet) -> None:
         self.model, self.config, self.prompts = model, config, prompts
         self.style: ChoiceStyle = config.choice_style
+        self._has_chosen = False
 
     def decide(
         self,
@@ -35,6 +37,12 @@ class ChatActor:
         """Answer the prompt with the next action; see Actor."""
         turn = _Turn(self, list(messages), admissible, seed, temperature)
         return turn.constrained() if admissible and self.style != "none" else turn.free()
+
+    def learn(self, style: ChoiceStyle) -> None:
+        """Take over the style of a choice that the endpoint answered."""
+        if not self._has_chosen:
+            self.style = style
+        self._has_chosen |= style != "none"
 
 
 class _Turn:
@@ -109,7 +117,7 @@ class _Turn:
             except FormatRefused as error:
                 refusal = error
                 continue
-            self.actor.style = style
+            self.actor.learn(style)
             return reply
         raise refusal
 

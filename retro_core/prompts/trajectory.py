@@ -29,6 +29,12 @@ def trajectory_text(opening: str, steps: Sequence[Step], room: int, prompts: Pro
     return "\n".join([*lines, *_gap(left_out, prompts)])
 
 
+def tells_every_step(opening: str, steps: Sequence[Step], room: int) -> bool:
+    """Whether no step has to be left out of the trajectory's text."""
+    sizes = [len(step_text(step, room // 4)) + 1 for step in steps]
+    return sum(sizes) <= room - len(opening) - 1
+
+
 def _gap(count: int, prompts: PromptSet) -> list[str]:
     return [prompts.fill("trajectory_gap", count=str(count))] if count else []
 

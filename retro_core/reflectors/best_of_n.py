@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 from retro_core.llm.reply import joined
+from retro_core.prompts.grammar import whole_lines
 from retro_core.reflectors.base import Completion, Reflector
 from retro_core.seeds import derived_seed
 from retro_core.types import Candidate
@@ -35,7 +36,8 @@ class BestOfN:
 
         with ThreadPoolExecutor(self.count) as side_by_side:
             written = list(side_by_side.map(write, seeds))
-        texts = [completion.text for completion in written]
+        # As they would be kept: what is scored must be what the actor reads.
+        texts = [whole_lines(completion.text.strip(), grammar) for completion in written]
         scored = zip(texts, seeds, self.score(prompt, texts), strict=True)
         candidates = tuple(Candidate(text, one, score) for text, one, score in scored)
         best = max(candidates, key=lambda candidate: candidate.score)

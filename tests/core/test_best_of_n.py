@@ -61,3 +61,18 @@ def test_candidates_are_asked_for_side_by_side():
     best = BestOfN(ScriptedReflector(wait_for_all, adapter="run-1"), by_length, 3)
 
     assert best.reflect("what went wrong", seed=7).text == "the longest"
+
+
+def test_a_half_written_last_line_is_cut_before_the_candidates_are_scored():
+    cut_short = ScriptedReflector(lambda prompt, seed: f"1. go {seed}\n2. take pla\n")
+    scored: list[str] = []
+
+    def noting(prompt: str, texts: Sequence[str]) -> list[float]:
+        scored.extend(texts)
+        return by_length(prompt, texts)
+
+    completion = BestOfN(cut_short, noting, 3).reflect("x", seed=7, grammar=r"1\. go \d+")
+
+    assert scored == [f"1. go {seed}" for seed in SEEDS]
+    assert [one.text for one in completion.candidates] == scored
+    assert completion.text in scored

@@ -87,10 +87,29 @@ def test_an_endpoint_without_choice_is_asked_in_words():
 
     model = ScriptedChat(plain)
 
-    decision = actor(model).decide(PROMPT, admissible=ACTIONS, seed=4)
+    plainly = actor(model)
+    decisions = [plainly.decide(PROMPT, admissible=ACTIONS, seed=4) for _ in range(2)]
 
-    assert (decision.action, decision.repaired) == ("open green", False)
-    assert [schema(fields) is None for _, fields in model.calls] == [False, False, True]
+    for decision in decisions:
+        assert (decision.action, decision.repaired) == ("open green", False)
+    assert [schema(fields) is None for _, fields in model.calls] == [False, False, True, True]
+
+
+def test_a_refusal_after_an_answered_choice_holds_for_that_decision_alone():
+    def odd(messages: Sequence[Message], fields: Mapping[str, Any]) -> str:
+        if schema(fields) and "open red" not in str(schema(fields)):
+            raise FormatRefused("not these words")
+        return '"open green"' if schema(fields) else "Action: open green"
+
+    model = ScriptedChat(odd)
+    choosing = actor(model)
+
+    for admissible in (ACTIONS, ["open green"], ACTIONS):
+        decision = choosing.decide(PROMPT, admissible=admissible, seed=4)
+        assert (decision.action, decision.repaired) == ("open green", False)
+
+    asked = [schema(fields) and schema(fields)["type"] for _, fields in model.calls]
+    assert asked == ["string", "string", "object", None, "string"]
 
 
 def test_an_endpoint_that_refuses_everything_is_a_refusal():

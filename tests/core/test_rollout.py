@@ -126,19 +126,55 @@ def test_a_context_that_overflows_loses_its_oldest_observations_and_counts_them(
     assert rebuild_prompt(episode, 4) == sent[4]
 
 
-def test_a_context_that_never_fits_truncates_the_episode():
+def test_a_context_that_fills_up_after_some_steps_truncates_the_episode():
+    def small_model(messages, admissible, seed):
+        if any(message.role == "assistant" for message in messages):
+            raise ContextFull("too long")
+        return "open green"
+
+    episode = play(small_model)
+
+    assert (len(episode.steps), episode.truncation_reason) == (1, "context_full")
+    assert episode.episode_return == 0.5
+
+
+def test_an_opening_prompt_that_never_fits_is_no_episode():
     def tiny_model(messages, admissible, seed):
         raise ContextFull("too long")
 
-    episode = play(tiny_model)
+    with pytest.raises(InvalidInput, match=r"opening prompt does not fit.*fewer examples"):
+        play(tiny_model)
 
-    assert (episode.steps, episode.truncation_reason) == ((), "context_full")
+
+def test_an_opening_prompt_beyond_the_configured_context_is_never_sent():
+    sent: list[list[Message]] = []
+
+    def watched(messages, admissible, seed):
+        sent.append(list(messages))
+        return "open red"
+
+    with pytest.raises(InvalidInput, match="outgrows 256 tokens"):
+        play(watched, memory=("wall " * 200,), context_tokens=256)
+
+    assert sent == []
 
 
-def test_a_prompt_beyond_the_configured_context_is_never_sent():
-    episode = play(LOSING, memory=("wall " * 200,), context_tokens=256)
+@pytest.mark.parametrize("refused_by", ["configuration", "endpoint"])
+def test_the_oldest_memory_gives_way_to_an_opening_prompt_that_fits(refused_by: str):
+    sent: list[list[Message]] = []
 
-    assert (episode.steps, episode.truncation_reason) == ((), "context_full")
+    def model(messages, admissible, seed):
+        if refused_by == "endpoint" and "oldest" in messages[-1].content:
+            raise ContextFull("too long")
+        sent.append(list(messages))
+        return LOSING(messages, admissible, seed)
+
+    tokens = 256 if refused_by == "configuration" else 4096
+    memory = ("oldest " * 100, "older", "newest")
+    episode = play(model, memory=memory, context_tokens=tokens, max_steps=2)
+
+    assert episode.head[-1].content.endswith("at this task:\nolder\n\nnewest")
+    assert [rebuild_prompt(episode, index) for index in range(2)] == sent
 
 
 def test_admissible_actions_are_listed_only_when_asked_for():

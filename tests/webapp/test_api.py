@@ -175,6 +175,17 @@ def test_a_played_experiment_can_be_made_and_started(api: Api) -> None:
     assert api.post("/experiments", body).status_code == 422  # the name is taken
 
 
+def test_retroformer_without_an_adapter_is_refused(api: Api) -> None:
+    task_set = played_experiment().task_set
+    body = {"name": "by program", "source": "played", "task_set": task_set.name}
+
+    refused = api.post("/experiments", body | {"method": "retroformer"})
+
+    assert refused.status_code == 422
+    assert "name an adapter, or choose reflexion" in str(refused.json())
+    assert not Experiment.objects.filter(name="by program").exists()
+
+
 def test_pages_go_on_from_the_last_id(api: Api) -> None:
     experiment = played_experiment()
 

@@ -83,6 +83,23 @@ def test_a_reflector_over_openai_is_asked_by_its_name(researcher: Client) -> Non
     assert Experiment.objects.get(name="doors again").reflector_model == "some-model"
 
 
+def test_retroformer_asks_for_something_trained(researcher: Client, tmp_path: Path) -> None:
+    new_experiment()
+    made_adapter(tmp_path / "b", "judge", kind="reward_model")
+    asked = filled(method="retroformer")
+    ranked = {"reflection__best_of_n": 4, "reflection__reward_model": "judge-v1"}
+
+    refused = researcher.post(NEW, asked)
+    researcher.post(NEW, asked | {"name": "adapted", "adapter": "tuned-v1"})
+    researcher.post(NEW, asked | {"name": "ranked"} | ranked)
+
+    assert refused.status_code == 422
+    assert list(refused.context["form"].errors) == ["adapter"]
+    assert "name an adapter, or choose reflexion" in text(refused)
+    made = Experiment.objects.filter(method="retroformer").order_by("pk")
+    assert list(made.values_list("name", "adapter")) == [("adapted", "tuned-v1"), ("ranked", "")]
+
+
 def test_new_tasks_are_generated_and_shared_by_the_next_experiment(researcher: Client) -> None:
     asked = {"tasks_from": "generate", "split": "alfworld:valid_unseen", "count": 2, "task_seed": 5}
 

@@ -48,3 +48,12 @@ def test_importing_again_fills_the_prompts_that_lack() -> None:
     import_episodes(log, source="log")
 
     assert "Search[Holm]" in Reflection.objects.get().prompt
+
+
+def test_a_trial_that_no_prompt_has_room_for_is_imported_without_one() -> None:
+    step = {"thought": "", "action": "Search[Holm]", "observation": "A village."}
+    endless = record(environment="hotpotqa", goal="Who lives there? " * 200, steps=[step])
+
+    import_episodes(as_lines(endless), source="log")
+
+    assert Reflection.objects.get().prompt == ""

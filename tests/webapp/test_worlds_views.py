@@ -244,6 +244,19 @@ def test_a_second_click_on_play_again_leads_to_the_trial_that_the_first_began(
     assert Reflection.objects.get().text == "Do it."
 
 
+def test_a_reflection_is_kept_where_no_prompt_has_room_for_its_trial(
+    player: Client, games: TaskSet
+) -> None:
+    trial = begin(player, games)
+    Experiment.objects.update(config={"method": "react", "reflection": {"prompt_tokens": 200}})
+    player.post(f"/worlds/trials/{trial.pk}/give-up/")
+
+    player.post(f"/worlds/trials/{trial.pk}/next/", {"reflection": "Do it."})
+
+    kept = Reflection.objects.get()
+    assert (kept.text, kept.prompt) == ("Do it.", "")
+
+
 def test_the_trial_of_another_person_does_not_exist(player: Client, games: TaskSet) -> None:
     trial = begin(player, games)
     other = client_of("researcher")

@@ -1,12 +1,15 @@
 """The job: plays what is missing, stops when told, and blames only what is to blame."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from retro_core.actors.scripted import ScriptedActor
+from retro_core.config import EpisodeConfig
 from retro_core.errors import EndpointUnavailable, InvalidInput
+from retro_core.reflectors.scripted import ScriptedReflector
 from retro_core.types import Task
 from tests.toy_world import DoorsEnv
 from tests.workers import doors
@@ -139,6 +142,19 @@ def test_a_task_that_cannot_be_played_fails_alone_and_without_an_episode(play: P
     assert (experiment.status, experiment.tasks_failed, experiment.tasks_solved) == (
         *("finished", 1, 2),
     )
+
+
+def test_a_reflection_that_no_context_holds_fails_its_task_and_is_not_rated(play: Play) -> None:
+    config = replace(doors.CONFIG, episode=EpisodeConfig(context_tokens=256))
+    endless = ScriptedReflector(lambda prompt, seed: "wall " * 200)
+
+    experiment = play(queued(2), replace(doors.parts(config=config), reflector=endless))
+
+    task = ExperimentTask.objects.get(position=1)
+    assert (task.state, task.trials_done) == ("failed", 1)
+    assert "The opening prompt does not fit. The prompt outgrows 256 tokens." in task.error
+    assert Reflection.objects.get().automatic_rating is None
+    assert (experiment.episodes_count, experiment.tasks_failed) == (2, 1)
 
 
 def test_failed_tasks_can_be_tried_again(play: Play) -> None:

@@ -131,7 +131,9 @@ def test_only_retroformer_with_several_candidates_ranks(games: TaskSet) -> None:
     one = replace(CONFIG, reflection=replace(CONFIG.reflection, best_of_n=1))
 
     for number, config in enumerate((plain, one)):
-        made = services.create_experiment(name=f"x{number}", task_set=games, config=config)
+        made = services.create_experiment(
+            name=f"x{number}", task_set=games, config=config, adapter="tuned-v1"
+        )
         assert not isinstance(build(made).reflector, BestOfN)
 
 

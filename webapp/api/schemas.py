@@ -49,7 +49,9 @@ class NewExperiment(Strict):
     )
     preset: str = "embedded"
     adapter: Annotated[Text, Field(max_length=120)] = Field(
-        "", description="Of the reflector of a played experiment; empty is the base model."
+        "",
+        description="Of the reflector of a played experiment; empty is the base model, with which"
+        " `retroformer` is refused.",
     )
     reflector_model: Annotated[Text, Field(max_length=120)] = Field(
         "", description="Its name at the endpoint; needed over the OpenAI protocol alone."

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from retro_core.config import ExperimentConfig
 from retro_core.envs.base import env_spec, registered
+from retro_core.errors import NoRoomForSteps
 from retro_core.memory import remembered
 from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.texts import load_prompts
@@ -19,8 +20,8 @@ CHUNK = 200
 def fill_prompts(experiment: Experiment) -> int:
     """Build each missing prompt as this studio would ask for it; count them.
 
-    That needs the trial's steps and an environment that is installed here. What the recorded agent
-    was sent is not known, so its free text is asked for in the free form.
+    That needs the trial's steps, room for them, and an environment that is installed here. What the
+    recorded agent was sent is not known, so its free text is asked for in the free form.
     """
     if experiment.source != Experiment.Source.IMPORTED:
         return 0
@@ -61,4 +62,7 @@ def _prompt(row: Reflection, said: dict[int, str], config: ExperimentConfig) -> 
     before = [said[trial] for trial in sorted(said) if trial < episode.trial]
     earlier = remembered(before, config)
     task = episode.task.as_core()
-    return storable(reflection_prompt(task, [as_core(episode)], earlier, config, prompts))
+    try:
+        return storable(reflection_prompt(task, [as_core(episode)], earlier, config, prompts))
+    except NoRoomForSteps:
+        return ""

@@ -20,7 +20,9 @@ from webapp.experiments.services import (
     EMBEDDED_MODEL,
     HOUSEHOLD,
     HOUSEHOLD_WORLD,
+    NOTHING_TRAINED,
     create_experiment,
+    is_reflexion_renamed,
 )
 from webapp.experiments.setting_fields import SettingField, flat, nested, setting_fields
 from webapp.keyset import whole_number
@@ -175,6 +177,7 @@ class ExperimentForm(forms.Form):
                 if values.get(name) in (None, ""):
                     self._complain(name, "Needed to make new tasks.")
         self._check_best_of_n(values)
+        self._check_adapter(values)
         self._check_reflector(values)
         self._check_pages(values)
         return values
@@ -188,6 +191,12 @@ class ExperimentForm(forms.Form):
         if not known.filter(name=values.get("reflection__reward_model")).exists():
             names = ", ".join(known.values_list("name", flat=True)[:10]) or "none yet"
             self._complain("reflection__reward_model", f"Best of N needs one. There are: {names}.")
+
+    def _check_adapter(self, values: dict[str, Any]) -> None:
+        """The method retroformer is one of trained models."""
+        best_of_n = values.get("reflection__best_of_n", 0)
+        if is_reflexion_renamed(values.get("method", ""), values.get("adapter", ""), best_of_n):
+            self._complain("adapter", NOTHING_TRAINED)
 
     def _check_reflector(self, values: dict[str, Any]) -> None:
         """Over the OpenAI protocol a model is asked for by its name."""

@@ -27,6 +27,7 @@ HOUSEHOLD, HOUSEHOLD_WORLD = "household", "alfworld"
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 SAMPLE_TASK_SET = "Twelve unseen household games"
 SAMPLE_METHODS: tuple[Method, ...] = ("reflexion", "resample")
+NOTHING_TRAINED = "Nothing trained would take part: name an adapter, or choose reflexion."
 
 
 @transaction.atomic
@@ -47,6 +48,8 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     An empty `actor_model` is the world's own; an empty `adapter` is the base reflector.
     `reflector_model` is needed only where reflections are asked for over the OpenAI protocol.
     """
+    if is_reflexion_renamed(config.method, adapter, config.reflection.best_of_n):
+        raise InvalidInput(NOTHING_TRAINED)
     task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
     if not task_ids:
         raise InvalidInput(f"The task set {task_set.name!r} is empty.")
@@ -72,6 +75,11 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
         experiment.save(force_insert=True)
     add_tasks(experiment, task_ids)
     return experiment
+
+
+def is_reflexion_renamed(method: str, adapter: str, best_of_n: int) -> bool:
+    """Whether `retroformer` would play as `reflexion` does: no adapter, and nothing to rank."""
+    return method == "retroformer" and not adapter and best_of_n == 1
 
 
 def default_actor(environment: str) -> str:

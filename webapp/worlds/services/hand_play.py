@@ -10,7 +10,7 @@ from retro_core.by_hand import Standing, given_up
 from retro_core.by_hand import standing as standing_after
 from retro_core.config import ExperimentConfig
 from retro_core.envs.base import env_spec
-from retro_core.errors import InvalidInput
+from retro_core.errors import InvalidInput, NoRoomForSteps
 from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.texts import load_prompts
 from retro_core.rollout import Trial
@@ -88,7 +88,7 @@ def reflect(hand_trial: HandTrial, text: str) -> bool:
     """Keep what the person wrote after a failed trial; False if there is a reflection already.
 
     Raises InvalidInput where the next trial has begun: it was played without this text, so that it
-    can neither have been read nor be rated.
+    can neither have been read nor be rated. It keeps no prompt, and so teaches no reflector, where a prompt has no room for the trial.
     """
     row = hand_trial.row
     ExperimentTask.objects.select_for_update().get(pk=row.pk)  # `begin` holds it too
@@ -103,7 +103,10 @@ def reflect(hand_trial: HandTrial, text: str) -> bool:
     earlier = [trial.reflection.text for trial in past if trial.reflection]
     task = row.task.as_core()
     episodes = [trial.episode for trial in past]
-    prompt = reflection_prompt(task, episodes, earlier, config, prompts)
+    try:
+        prompt = reflection_prompt(task, episodes, earlier, config, prompts)
+    except NoRoomForSteps:
+        prompt = ""
     told = types.Reflection(task.id, hand_trial.trial, prompt, storable(text), source="human")
     return record_reflection(row, told, repeat_share=config.near_repeat_share)
 

@@ -26,7 +26,8 @@ class Command(BaseCommand):
         """What to play, and how."""
         parser.add_argument("kind", choices=["hotpotqa", "webshop", "alfworld"])
         parser.add_argument("file", type=Path)
-        parser.add_argument("--method", choices=get_args(Method), default="react")
+        untrained = [method for method in get_args(Method) if method != "retroformer"]
+        parser.add_argument("--method", choices=untrained, default="react")
         parser.add_argument("--trials", type=int, default=1)
         parser.add_argument("--count", type=int, default=0, help="Only the first ones; 0 is all")
         parser.add_argument("--split", default="")
