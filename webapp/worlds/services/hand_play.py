@@ -88,7 +88,8 @@ def reflect(hand_trial: HandTrial, text: str) -> bool:
     """Keep what the person wrote after a failed trial; False if there is a reflection already.
 
     Raises InvalidInput where the next trial has begun: it was played without this text, so that it
-    can neither have been read nor be rated. It keeps no prompt, and so teaches no reflector, where a prompt has no room for the trial.
+    can neither have been read nor be rated. It keeps no prompt, and so teaches no reflector, where
+    a prompt has no room for the trial.
     """
     row = hand_trial.row
     ExperimentTask.objects.select_for_update().get(pk=row.pk)  # `begin` holds it too
