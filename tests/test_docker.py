@@ -24,12 +24,17 @@ GIVEN = {
     "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
     "ACTOR_MODEL": "small",
     "REFLECTOR_BASE_FOLDER": "/models/base",
+    "ALLOWED_HOSTS": ".example.org, *, studio.example.org",
+    "PORT": "9000",
 }
+VARIABLE = re.compile(r"\$\{(\w+):[?-]?([^{}]*)\}")
 
 
 def filled(text: str) -> str:
-    """What compose makes of `${NAME:?}` and `${NAME:-default}`."""
-    return re.sub(r"\$\{(\w+):[?-]?([^}]*)\}", lambda m: GIVEN.get(m[1], m[2]), text)
+    """What compose makes of `${NAME:?}` and `${NAME:-default}`, one within another too."""
+    while VARIABLE.search(text):
+        text = VARIABLE.sub(lambda m: GIVEN.get(m[1], m[2]), text)
+    return text
 
 
 def run(service: str, *more: str) -> "subprocess.CompletedProcess[str]":
@@ -157,11 +162,27 @@ def plain_name(package: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_setup_service_ends_with_a_sign_in_link() -> None:
+def test_the_setup_service_ends_with_a_link_to_the_given_name_and_the_published_port() -> None:
     done = run("setup")
 
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Ready\. Open http://localhost:8000/enter/\S+/", done.stdout)
+    assert re.search(r"Ready\. Open http://studio\.example\.org:9000/enter/\S+/", done.stdout)
+
+
+def test_the_web_service_listens_where_its_published_port_leads() -> None:
+    command = SERVICES["web"]["command"]
+
+    assert filled(SERVICES["web"]["ports"][0]) == "9000:8000"
+    assert command[command.index("--bind") + 1] == "0.0.0.0:8000"
+
+
+def test_names_that_are_given_join_those_of_the_machine_itself() -> None:
+    shown = "from django.conf import settings; print(*settings.ALLOWED_HOSTS)"
+
+    names = run_beside("web", "python", "-c", shown).stdout.split()
+
+    assert names[:2] == ["localhost", "127.0.0.1"]
+    assert names[-3:] == [".example.org", "*", "studio.example.org"]
 
 
 def test_the_address_of_the_database_holds_no_password() -> None:

@@ -67,7 +67,10 @@ WEB_THREADS = _whole("WEB_THREADS", 8, highest=64)
 # Two, so that one plays on while the last trials of the other's turn end.
 EPISODE_WORKERS = _whole("EPISODE_WORKERS", 2, highest=16)
 OWN_NAMES = ["localhost", "127.0.0.1", "[::1]", f"[{HOST}]" if ":" in HOST else HOST]
-ALLOWED_HOSTS = _list("ALLOWED_HOSTS", ",".join(OWN_NAMES))
+GIVEN_NAMES = _list("ALLOWED_HOSTS")
+ALLOWED_HOSTS = [*OWN_NAMES, *GIVEN_NAMES]
+# For printed links alone: what stands in front of the web server may listen at another port.
+PUBLIC_PORT = _whole("PUBLIC_PORT", PORT)
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 SECRET_KEY = _text("DJANGO_SECRET_KEY") or PLACES.secret_key()
 

@@ -74,9 +74,13 @@ def make_first_rows(*, sample: bool = True) -> None:
 
 
 def address() -> str:
-    """Where a browser on this machine finds the studio."""
-    host = "localhost" if settings.HOST in {"127.0.0.1", "0.0.0.0", "::", "::1"} else settings.HOST
-    return f"http://{host}:{settings.PORT}"
+    """Where a browser finds the studio: by the first name given to it, else on this machine."""
+    here = "localhost" if settings.HOST in {"127.0.0.1", "0.0.0.0", "::", "::1"} else settings.HOST
+    names = [name for name in settings.GIVEN_NAMES if not name.startswith((".", "*"))]
+    port = settings.PUBLIC_PORT
+    known = {80: ("http", ""), 443: ("https", "")}
+    scheme, ending = known.get(port, ("http", f":{port}"))
+    return f"{scheme}://{[*names, here][0]}{ending}"
 
 
 def sign_in_address() -> str:
