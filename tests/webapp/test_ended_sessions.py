@@ -1,0 +1,63 @@
+"""A session that ends while a page is open: the way to the sign-in page and back to a page."""
+
+import pytest
+from django.test import Client
+
+from tests.webapp.pages import text
+
+pytestmark = pytest.mark.django_db
+POLL = {"HX-Request": "true", "HX-Target": "live"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "after"),
+    [
+        ("http://testserver/experiments/3/?order=name", "/experiments/3/%3Forder%3Dname"),
+        ("https://testserver/experiments/3/", "/experiments/3/"),  # a proxy speaks TLS
+        ("http://elsewhere.org/experiments/3/", "/"),
+        ("http://[", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_poll_leads_the_whole_page_to_the_door(client: Client, shown: str, after: str) -> None:
+    response = client.get("/experiments/3/?cursor=9", headers={**POLL, "HX-Current-URL": shown})
+
+    assert response.status_code == 200
+    assert response["HX-Redirect"] == f"/sign-in/?next={after}"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize(
+    ("came_from", "after"),
+    [
+        ("http://testserver/annotation/queues/1/items/2/", "/annotation/queues/1/items/2/"),
+        ("http://elsewhere.org/annotation/", "/"),
+        ("http://[", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_that_was_sent_leads_back_to_its_page(
+    client: Client, came_from: str, after: str
+) -> None:
+    path = "/annotation/queues/1/items/2/submit/"
+
+    response = client.post(path, headers={"Referer": came_from})
+
+    assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={after}")
+
+
+def test_a_page_that_was_asked_for_is_where_signing_in_leads(client: Client) -> None:
+    response = client.get("/reports/?q=doors", headers={"Referer": "http://testserver/tokens/"})
+
+    assert response["Location"] == "/sign-in/?next=/reports/%3Fq%3Ddoors"
+
+
+def test_the_badge_of_whoever_is_signed_out_moves_nothing(client: Client) -> None:
+    response = client.get("/notifications/unread/", headers=POLL)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert "HX-Redirect" not in response
+
+
+def test_the_sign_in_form_names_its_address(client: Client) -> None:
+    assert 'action="/sign-in/"' in text(client.get("/sign-in/?next=/reports/"))
