@@ -31,6 +31,7 @@ let seconds = 0;
 
 async function beat() {
   if (document.visibilityState === "hidden") return;
+  freshen(form);
   const token = form.elements.csrfmiddlewaretoken.value;
   const headers = { "X-CSRFToken": token, Accept: "application/json" };
   try {

@@ -71,6 +71,7 @@ function submitting(event) {
 async function send() {
   sent = JSON.stringify(typed());
   backUp();
+  freshen(form);
   const body = new URLSearchParams(new FormData(form));
   return fetch(form.dataset.draft, { method: "POST", body, headers: { Accept: "application/json" } });
 }

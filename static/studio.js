@@ -1,4 +1,4 @@
-// What every page shares: theme toggle, key overlay, go-to keys, relative times.
+// What every page shares: theme toggle, key overlay, go-to keys, relative times, fresh form tokens.
 const root = document.documentElement;
 
 function isDark() {
@@ -62,6 +62,23 @@ function onKey(event) {
   goUntil = event.key === "g" ? Date.now() + 1200 : 0;
 }
 
+// Signing in again, in whichever tab, changes the token: the cookie has the one that counts.
+function freshToken() {
+  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+}
+
+function freshen(form) {
+  const field = form.elements.csrfmiddlewaretoken;
+  if (field) field.value = freshToken() || field.value;
+}
+
+function freshenRequest({ detail }) {
+  const token = freshToken();
+  if (!token) return;
+  detail.headers["X-CSRFToken"] = token;
+  if (detail.parameters.csrfmiddlewaretoken) detail.parameters.csrfmiddlewaretoken = token;
+}
+
 document.querySelectorAll("[data-toggle-theme]").forEach((button) => {
   button.hidden = false;
   button.addEventListener("click", toggleTheme);
@@ -88,5 +105,7 @@ document.querySelectorAll("[data-submit-on-change]").forEach((form) => {
   form.addEventListener("change", () => form.requestSubmit());
 });
 document.addEventListener("keydown", onKey);
+document.addEventListener("submit", (event) => freshen(event.target), true);
+document.addEventListener("htmx:configRequest", freshenRequest);
 nameTheme();
 setInterval(refreshTimes, 30000);

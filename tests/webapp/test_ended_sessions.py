@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.webapp.pages import text
+from tests.webapp.played import client_of
 
 pytestmark = pytest.mark.django_db
 POLL = {"HX-Request": "true", "HX-Target": "live"}
@@ -61,3 +62,22 @@ def test_the_badge_of_whoever_is_signed_out_moves_nothing(client: Client) -> Non
 
 def test_the_sign_in_form_names_its_address(client: Client) -> None:
     assert 'action="/sign-in/"' in text(client.get("/sign-in/?next=/reports/"))
+
+
+def test_a_form_with_an_old_token_is_refused_in_plain_words() -> None:
+    stranger = Client(enforce_csrf_checks=True)
+
+    response = stranger.post("/sign-in/", {"username": "ann", "password": "kettle"})
+
+    assert response.status_code == 403
+    assert "what you typed is kept where it is" in text(response)
+
+
+def test_who_is_signed_in_keeps_the_way_elsewhere_on_that_page() -> None:
+    known = client_of("viewer")
+    known.handler.enforce_csrf_checks = True
+
+    response = known.post("/notifications/read/")
+
+    assert response.status_code == 403
+    assert 'aria-label="Main"' in text(response)
