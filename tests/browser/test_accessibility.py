@@ -74,6 +74,7 @@ def addresses() -> dict[str, str]:
         "lineage": f"/adapters/{adapter.pk}/lineage/",
         "written with it": f"/adapters/{adapter.pk}/lineage/?show=written",
         "password": "/password/",
+        "people": "/people/",
         "missing": "/experiments/999999/",
     }
 

@@ -83,6 +83,15 @@ def address() -> str:
     return f"{scheme}://{[*names, here][0]}{ending}"
 
 
+def running_address() -> str:
+    """Where the studio that runs is. Raises CommandError where its database waits for its start."""
+    runs = lock.holder(settings.PLACES.lock)
+    if settings.EMBEDDED_POSTGRES and not runs:
+        raise CommandError("The studio is not running: `make up` prints a link.")
+    told = lock.holder_address(settings.PLACES.lock) if runs else ""
+    return told or address()
+
+
 def sign_in_address() -> str:
     """A fresh one-time sign-in link for the first administrator."""
     return address() + one_time_path(ensure_administrator())
