@@ -83,6 +83,56 @@ def test_a_first_password_can_be_set_without_an_old_one_and_signs_in(client: Cli
     assert "_auth_user_id" in stranger.session
 
 
+def test_who_comes_by_a_link_sets_a_new_password_once_without_the_old_one(client: Client) -> None:
+    admin = ensure_administrator()
+    admin.set_password("forgotten since")
+    admin.save()
+    client.get(one_time_path(admin))
+    words = {"new_password1": "kettle on the stove", "new_password2": "kettle on the stove"}
+
+    page = client.get("/password/").content
+    client.post("/password/", words)
+    after = client.get("/password/").content
+
+    admin.refresh_from_db()
+    assert admin.check_password("kettle on the stove")
+    assert b"old_password" not in page
+    assert b"old_password" in after
+
+
+def test_who_signed_in_by_password_is_asked_for_it(client: Client) -> None:
+    admin = ensure_administrator()
+    admin.set_password("behind the green door")
+    admin.save()
+    client.post("/sign-in/", {"username": "admin", "password": "behind the green door"})
+    words = {"new_password1": "kettle on the stove", "new_password2": "kettle on the stove"}
+
+    client.post("/password/", words)
+
+    admin.refresh_from_db()
+    assert admin.check_password("behind the green door")
+
+
+@pytest.mark.parametrize("word", ["stove-9", "password123", "administrator"])
+def test_a_password_that_is_short_or_common_or_the_name_is_refused(
+    client: Client, word: str
+) -> None:
+    person = User.objects.create_user("administrator")
+    client.force_login(person)
+
+    response = client.post("/password/", {"new_password1": word, "new_password2": word})
+
+    person.refresh_from_db()
+    assert response.status_code == 200
+    assert not person.has_usable_password()
+
+
+def test_the_form_says_what_a_password_must_be(client: Client) -> None:
+    client.force_login(ensure_administrator())
+
+    assert b"must contain at least 10 characters." in client.get("/password/").content
+
+
 def test_a_link_is_not_followed_by_post(client: Client) -> None:
     path = one_time_path(ensure_administrator())
 

@@ -1,5 +1,8 @@
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.http import QueryDict
 
 from retro_core.errors import InvalidInput
 from webapp.accounts.roles import ANNOTATOR, ROLES
@@ -32,3 +35,12 @@ class RoleForm(forms.Form):
     """The role of one person."""
 
     role = forms.ChoiceField(choices=CHOICES)
+
+
+def password_form(
+    person: User, sent: QueryDict | None, *, asks_old: bool
+) -> "SetPasswordForm[User]":
+    """The form for a new password, which says what a password must be."""
+    form = (PasswordChangeForm if asks_old else SetPasswordForm)(person, sent)
+    form.fields["new_password1"].help_text = " ".join(password_validators_help_texts())
+    return form
