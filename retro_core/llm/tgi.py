@@ -52,9 +52,9 @@ class TgiClient:
         self._sleep = sleep
         # An explicit header: the library would send a model hub token of the user's otherwise.
         headers = {"authorization": f"Bearer {api_key}" if api_key else "none"}
-        self._client = InferenceClient(
-            base_url=url, timeout=self.config.timeout_seconds, headers=headers
-        )
+        timeout = httpx2.Timeout(self.config.timeout_seconds, connect=self.config.connect_seconds)
+        # The library hands the timeout on as it is, though it declares plain seconds alone.
+        self._client = InferenceClient(base_url=url, timeout=timeout, headers=headers)  # type: ignore[arg-type]
 
     def generate(self, text: str, how: Generation, *, seed: int, grammar: str = "") -> Reply:
         """Continue a text. `grammar` is a regular expression.

@@ -1,5 +1,7 @@
 """The text-generation-inference client and reflector against real servers on the loopback."""
 
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -109,6 +111,21 @@ def test_a_server_that_hangs_is_unavailable():
         hung = TgiClient(server.url, config=config, sleep=lambda seconds: None)
         with pytest.raises(EndpointUnavailable, match="no answer in time"):
             hung.generate("x", GREEDY, seed=3)
+
+
+def test_a_host_that_does_not_take_the_connection_is_given_up_before_a_slow_answer_is():
+    config = EndpointConfig(attempts=1, timeout_seconds=60.0, connect_seconds=0.05)
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())  # nobody accepts it, so that no second one fits
+        port = full.getsockname()[1]
+        deaf = TgiClient(f"http://127.0.0.1:{port}", config=config)
+        started = time.monotonic()
+        with pytest.raises(EndpointUnavailable):
+            deaf.generate("x", GREEDY, seed=3)
+
+    assert time.monotonic() - started < 30
 
 
 def test_a_closed_port_is_unavailable():
