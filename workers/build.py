@@ -1,6 +1,6 @@
 """From an experiment's row and the settings to the environment, the actor and the reflector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -24,6 +24,9 @@ from workers.scoring import ScoringChild, reward_model
 # About a minute of insisting: a server that is being restarted must not pause the experiment.
 # A slow answer is worth waiting for: asking again starts the generation anew.
 ENDPOINT = EndpointConfig(attempts=8, timeout_seconds=300.0)
+# At least four minutes: the studio itself restarts a server that reads adapters at its start, and
+# gives it that long to read its model again.
+REFLECTOR_ENDPOINT = replace(ENDPOINT, attempts=23)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector | 
     adapter = experiment.adapter
     if config.reflection.protocol == "tgi":
         return TgiReflector(
-            TgiClient(settings.REFLECTOR_URL, config=ENDPOINT), config.reflection, adapter
+            TgiClient(settings.REFLECTOR_URL, config=REFLECTOR_ENDPOINT), config.reflection, adapter
         )
     model = adapter or experiment.reflector_model
     if not model:
@@ -91,5 +94,6 @@ def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector | 
             " and give its Reflector model."
         )
     extra = {"top_p": config.reflection.top_p}
-    client = ChatClient(f"{settings.REFLECTOR_URL}/v1", model, config=ENDPOINT, extra=extra)
+    url = f"{settings.REFLECTOR_URL}/v1"
+    client = ChatClient(url, model, config=REFLECTOR_ENDPOINT, extra=extra)
     return ChatReflector(client, config.reflection, adapter)

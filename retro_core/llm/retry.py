@@ -13,7 +13,8 @@ from retro_core.llm.reply import TemporaryFailure
 T = TypeVar("T")
 Sleep = Callable[[float], None]
 
-RETRIED_STATUSES = frozenset({408, 409, 425, 429})
+# 424 is what text-generation-inference answers when a generation broke off within the server.
+RETRIED_STATUSES = frozenset({408, 409, 424, 425, 429})
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 

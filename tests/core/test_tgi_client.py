@@ -99,6 +99,14 @@ def test_an_overloaded_server_is_given_the_time_it_asks_for():
     assert pauses == [4.0]
 
 
+def test_a_generation_that_broke_off_within_the_server_is_tried_again():
+    broke = refusal(424, "Request failed during generation", "generation")
+    with serving(broke, generated("ok")) as server:
+        assert client(server).generate("x", GREEDY, seed=3).text == "ok"
+
+    assert len(server.bodies) == 2
+
+
 def test_a_server_that_stays_broken_is_unavailable():
     down = pytest.raises(EndpointUnavailable, match=r"CUDA error .*\(3 tries\)")
     with serving(refusal(500, "CUDA error", "generation")) as server, down:

@@ -20,6 +20,7 @@ def hurry() -> None:
     crew.TICK_SECONDS = 0.2
     upkeep.UPKEEP_SECONDS = crew.UPKEEP_SECONDS = worker.UPKEEP_SECONDS = 1.0
     build.ENDPOINT = build.EndpointConfig(attempts=3, backoff_seconds=0.1, connect_seconds=1.0)
+    build.REFLECTOR_ENDPOINT = build.ENDPOINT
     spec = base.EnvSpec(
         name="doors",
         title="Doors",

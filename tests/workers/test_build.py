@@ -10,15 +10,17 @@ from retro_core.actors.chat import ChatActor
 from retro_core.config import PRESETS, EpisodeConfig, ReflectionConfig
 from retro_core.envs.alfworld import AlfworldEnv
 from retro_core.errors import InvalidInput
+from retro_core.llm.retry import pauses
 from retro_core.reflectors.tgi import TgiReflector
 from tests.workers.lm_server import LoopbackModel
+from webapp.adapters.services.serving import RESTART_SECONDS
 from webapp.episodes.models import Episode
 from webapp.episodes.records import prompts_of_step
 from webapp.experiments import services
 from webapp.experiments.models import Experiment
 from webapp.tasks.models import TaskSet
 from webapp.tasks.services import generate_task_set
-from workers.build import build
+from workers.build import REFLECTOR_ENDPOINT, build
 from workers.episodes import play_experiment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +59,12 @@ def test_an_experiment_is_built_from_its_row_and_the_settings(games: TaskSet) ->
     assert parts.reflector.adapter == "tuned"
     assert isinstance(parts.create_env(), AlfworldEnv)
     assert parts.config == CONFIG
+
+
+def test_the_reflector_is_waited_for_longer_than_a_restart_that_the_studio_asks_for() -> None:
+    shortest = min(sum(pauses(REFLECTOR_ENDPOINT, seed)) for seed in range(100))
+
+    assert shortest > RESTART_SECONDS
 
 
 def test_a_method_without_reflections_needs_no_reflector(games: TaskSet) -> None:
