@@ -26,6 +26,7 @@ TOO_LONG_WORDS = (
     "must have less than",
     "inputs` tokens",
 )
+NO_CREDIT = "insufficient_quota"  # of a 429 that no wait helps: the account must be paid for
 # Parameters that some models refuse, and what they take instead (empty: leave it out).
 REPLACEMENTS = {"max_tokens": "max_completion_tokens", "temperature": "", "seed": "", "stop": ""}
 
@@ -139,7 +140,7 @@ class ChatClient:
 
     def _refuse(self, error: openai.APIStatusError, body: Mapping[str, Any]) -> NoReturn:
         words = error.message
-        if is_temporary(error.status_code):
+        if is_temporary(error.status_code) and NO_CREDIT not in (error.code, error.type):
             raise TemporaryFailure(words, asked_wait(error.response.headers)) from error
         if error.status_code in {400, 413, 422}:
             if any(word in words.lower() for word in TOO_LONG_WORDS):
@@ -155,6 +156,10 @@ def advice(status: int) -> str:
         return "Check the API key."
     if status == 404:
         return "Check the address, and that the model or adapter is served there."
+    if status == 429:  # one that may pass is no refusal
+        return "Add credit to the account of the API key, or raise its limit."
+    if status == 501:
+        return "Check the address: the server there does not do what it was asked for."
     return "Check the settings of the experiment."
 
 

@@ -15,6 +15,7 @@ Sleep = Callable[[float], None]
 
 # 424 is what text-generation-inference answers when a generation broke off within the server.
 RETRIED_STATUSES = frozenset({408, 409, 424, 425, 429})
+NOT_IMPLEMENTED = 501  # an answer of the kind of server it is, which no wait changes
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -52,7 +53,7 @@ def _wait(failure: TemporaryFailure, pause: float, config: EndpointConfig) -> fl
 
 def is_temporary(status: int) -> bool:
     """Whether an HTTP status may pass by itself."""
-    return status >= 500 or status in RETRIED_STATUSES
+    return status in RETRIED_STATUSES or (status >= 500 and status != NOT_IMPLEMENTED)
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:

@@ -124,11 +124,26 @@ def test_an_answer_that_is_no_completion_is_tried_again(body: str):
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "Check the API key"), (404, "Check the address"), (400, "Check the settings")],
+    [
+        (401, "Check the API key"),
+        (404, "Check the address"),
+        (400, "Check the settings"),
+        (501, "does not do what it was asked for"),
+    ],
 )
 def test_a_refusal_is_not_tried_again_and_says_what_to_do(status: int, advice: str):
     refused = pytest.raises(EndpointRefused, match=rf"not so.*{advice}")
     with serving(refusal(status, "not so")) as server, refused:
+        ask(server)
+
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("field", ["code", "type"])
+def test_an_account_without_credit_is_not_asked_again_and_says_so(field: str):
+    empty = refusal(429, "You exceeded your current quota", **{field: "insufficient_quota"})
+    refused = pytest.raises(EndpointRefused, match=r"current quota.*Add credit to the account")
+    with serving(empty) as server, refused:
         ask(server)
 
     assert len(server.bodies) == 1

@@ -159,6 +159,7 @@ def test_an_answer_that_is_no_text_is_tried_again(body: str):
         (refusal(422, "adapter run-9 is not loaded", "validation"), "adapter run-9 is not loaded"),
         (Answer({"message": "who are you"}, 401), "Check the API key"),
         (Answer("nothing here", 404), "Check the address"),
+        (Answer("no such method", 501), "does not do what it was asked for"),
     ],
 )
 def test_a_refusal_is_not_tried_again_and_says_why(answer: Answer, words: str):
