@@ -27,6 +27,11 @@ TOO_LONG_WORDS = (
     "inputs` tokens",
 )
 NO_CREDIT = "insufficient_quota"  # of a 429 that no wait helps: the account must be paid for
+SPENT = (
+    "{} used up its tokens before its answer began, as a model does that reasons unseen. Raise"
+    " action_tokens or thought_tokens for an actor, max_tokens for a reflector, or choose a model"
+    " that reasons less."
+)
 # Parameters that some models refuse, and what they take instead (empty: leave it out).
 REPLACEMENTS = {"max_tokens": "max_completion_tokens", "temperature": "", "seed": "", "stop": ""}
 
@@ -113,7 +118,7 @@ class ChatClient:
             answer = self._client.chat.completions.create(
                 model=self.model, messages=turns, extra_body=self.extra, **body
             )
-            return Reply(_content(answer), _usage(answer, time.perf_counter() - started))
+            return Reply(self._content(answer), _usage(answer, time.perf_counter() - started))
         except openai.BadRequestError as error:
             if not self._replaces(error, body):
                 self._refuse(error, body)
@@ -124,6 +129,17 @@ class ChatClient:
         except JSONDecodeError as error:
             raise TemporaryFailure(f"the answer is not JSON: {error}") from error
         return self._attempt(turns, fields)
+
+    def _content(self, answer: Any) -> str:
+        """The text of an answer; proxies also answer 200 with something else."""
+        choices = getattr(answer, "choices", None)
+        if not choices or choices[0].message is None:
+            raise TemporaryFailure("the answer is no chat completion")
+        text = choices[0].message.content or ""
+        if not text and choices[0].finish_reason == "length":
+            # Asking on would fail every task: silence is no action, and greedy silence returns.
+            raise EndpointRefused(SPENT.format(f"{self.base_url}: {self.model}"))
+        return text
 
     def _accepted(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         named = ((self._replaced.get(name, name), value) for name, value in fields.items())
@@ -161,14 +177,6 @@ def advice(status: int) -> str:
     if status == 501:
         return "Check the address: the server there does not do what it was asked for."
     return "Check the settings of the experiment."
-
-
-def _content(answer: Any) -> str:
-    """The text of an answer; proxies also answer 200 with something else."""
-    choices = getattr(answer, "choices", None)
-    if not choices or choices[0].message is None:
-        raise TemporaryFailure("the answer is no chat completion")
-    return choices[0].message.content or ""
 
 
 def _usage(answer: Any, seconds: float) -> Usage:

@@ -14,22 +14,23 @@ from tests.core.loopback import Answer, Loopback, serving
 
 PROMPT = [Message("system", "Be brief."), Message("user", "Hello")]
 CONFIG = EndpointConfig(attempts=3, backoff_seconds=1.0, timeout_seconds=5.0)
-GOOD = Answer(
-    {
-        "id": "1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "m",
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": "go to bed 1"},
-            }
-        ],
-        "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17},
-    }
-)
+
+
+def completion(content: str | None, finish_reason: str = "stop") -> Answer:
+    message = {"role": "assistant", "content": content}
+    return Answer(
+        {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [{"index": 0, "finish_reason": finish_reason, "message": message}],
+            "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17},
+        }
+    )
+
+
+GOOD = completion("go to bed 1")
 
 
 def refusal(status: int, message: str = "no", **fields: Any) -> Answer:
@@ -137,6 +138,20 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(status: int, advice: s
         ask(server)
 
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("content", ["", None])
+def test_a_model_that_spends_all_its_tokens_unseen_is_no_silent_actor(content: str | None):
+    refused = pytest.raises(EndpointRefused, match=r"m used up .* action_tokens or thought_tokens")
+    with serving(completion(content, "length")) as server, refused:
+        ask(server)
+
+    assert len(server.bodies) == 1
+
+
+def test_an_answer_that_is_cut_or_empty_of_itself_is_taken_as_it_is():
+    with serving(completion("go to be", "length"), completion("")) as server:
+        assert [ask(server).text, ask(server).text] == ["go to be", ""]
 
 
 @pytest.mark.parametrize("field", ["code", "type"])
