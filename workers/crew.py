@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from retro_core.errors import EndpointRefused, EndpointUnavailable
+from retro_core.storable import storable
 from webapp import jobs
 from webapp.episodes.services import fail_task
 from webapp.experiments import models
@@ -140,7 +141,7 @@ class Crew:
                     lease_expires_at=Now() + models.LEASE,
                     live_trial=held.trial,
                     live_step=held.step,
-                    live_action=held.action[:200],
+                    live_action=storable(held.action)[:200],
                 )
 
     def _end_turn(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ from retro_core.config import EndpointConfig
 from retro_core.errors import ContextFull, EndpointRefused
 from retro_core.llm.reply import FormatRefused, Reply, TemporaryFailure
 from retro_core.llm.retry import Sleep, asked_wait, insist, is_temporary
+from retro_core.storable import storable
 from retro_core.types import Message, Usage
 
 NO_KEY = "none"  # the official client insists on a key; servers without one ignore it
@@ -135,7 +136,7 @@ class ChatClient:
         choices = getattr(answer, "choices", None)
         if not choices or choices[0].message is None:
             raise TemporaryFailure("the answer is no chat completion")
-        text = choices[0].message.content or ""
+        text = storable(choices[0].message.content or "")
         if not text and choices[0].finish_reason == "length":
             # Asking on would fail every task: silence is no action, and greedy silence returns.
             raise EndpointRefused(SPENT.format(f"{self.base_url}: {self.model}"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retro_core.config import ChoiceStyle
+from retro_core.storable import storable
 
 ACTION = "action"
 
@@ -29,11 +30,14 @@ def choice_format(choices: Sequence[str], style: ChoiceStyle) -> dict[str, Any] 
 
 
 def chosen_text(text: str) -> str:
-    """The string within a JSON answer of either style; other text as it is."""
+    """The string within a JSON answer of either style; other text as it is.
+
+    JSON spells out characters that the answer itself was cleaned of: the string is storable too.
+    """
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         return text
     if isinstance(value, dict):
         value = value.get(ACTION)
-    return value if isinstance(value, str) else text
+    return storable(value) if isinstance(value, str) else text

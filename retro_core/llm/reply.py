@@ -8,7 +8,7 @@ from retro_core.types import Usage
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Text of an answer and what it cost."""
+    """Text of an answer, made storable, and what it cost."""
 
     text: str
     usage: Usage = Usage()

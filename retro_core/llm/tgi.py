@@ -18,6 +18,7 @@ from retro_core.errors import EndpointRefused
 from retro_core.llm.chat import advice
 from retro_core.llm.reply import Reply, TemporaryFailure
 from retro_core.llm.retry import Sleep, asked_wait, insist, is_temporary
+from retro_core.storable import storable
 from retro_core.types import Usage
 
 # The protocol's answer leaves prompt tokens out unless their log-probabilities are computed too,
@@ -89,7 +90,8 @@ class TgiClient:
             raise TemporaryFailure("the answer holds no generated text")
         made = output.details.generated_tokens if output.details else 0
         seconds = time.perf_counter() - started
-        return Reply(output.generated_text, Usage(len(text) // CHARACTERS_PER_TOKEN, made, seconds))
+        usage = Usage(len(text) // CHARACTERS_PER_TOKEN, made, seconds)
+        return Reply(storable(output.generated_text), usage)
 
     def _refuse(self, error: TextGenerationError | HfHubHTTPError) -> NoReturn:
         """The protocol's own errors carry the HTTP error as their cause."""

@@ -154,6 +154,11 @@ def test_an_answer_that_is_cut_or_empty_of_itself_is_taken_as_it_is():
         assert [ask(server).text, ask(server).text] == ["go to be", ""]
 
 
+def test_a_reply_is_cleaned_of_what_no_request_and_no_database_can_hold():
+    with serving(completion("go\x00to \ud800bed")) as server:
+        assert ask(server).text == "go\ufffdto ?bed"
+
+
 @pytest.mark.parametrize("field", ["code", "type"])
 def test_an_account_without_credit_is_not_asked_again_and_says_so(field: str):
     empty = refusal(429, "You exceeded your current quota", **{field: "insufficient_quota"})

@@ -61,6 +61,8 @@ def test_a_reply_is_matched_with_the_one_action_it_means(words: str, meant: str 
         ("look", "look"),
         ('{"act": "look"}', '{"act": "look"}'),
         ("12", "12"),
+        (r'"look\u0000 \ud800"', "look\ufffd ?"),  # escapes that no cleaning of the answer finds
+        (r'{"action": "look\u0000"}', "look\ufffd"),
     ],
 )
 def test_a_choice_is_read_from_json_of_either_style_or_plain_text(text: str, chosen: str):

@@ -80,6 +80,11 @@ def test_temperature_zero_is_greedy_because_the_protocol_refuses_a_zero():
     assert "adapter_id" not in sent(server)
 
 
+def test_a_reply_is_cleaned_of_what_no_request_and_no_database_can_hold():
+    with serving(generated("a\x00b \ud800c")) as server:
+        assert client(server).generate("x", GREEDY, seed=3).text == "a\ufffdb ?c"
+
+
 def test_no_token_of_the_user_reaches_the_endpoint_unless_it_was_given(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with serving(generated("ok")) as server:

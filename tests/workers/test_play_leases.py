@@ -16,6 +16,7 @@ from webapp.episodes.models import Episode
 from webapp.experiments import services
 from webapp.experiments.models import MAX_UNFINISHED_CLAIMS, Experiment, ExperimentTask
 from workers import crew, episodes
+from workers.playing import HeldTask
 from workers.upkeep import take_up_lost_work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker")]
@@ -115,6 +116,18 @@ def test_a_worker_whose_lease_went_to_another_drops_its_trial(play: Play) -> Non
 
     assert thief == [True]
     assert Episode.objects.count() == 0
+
+
+def test_a_lease_is_renewed_whatever_characters_the_action_under_way_has() -> None:
+    experiment = queued(1)
+    players = crew.Crew(experiment, doors.parts())
+    row = ExperimentTask.objects.claim(experiment.pk, players.holder)
+    assert row is not None
+    players._held[row.pk] = HeldTask(row, action="open\x00 \ud800red")
+
+    players._renew()
+
+    assert ExperimentTask.objects.get().live_action == "open\ufffd ?red"
 
 
 def test_starting_an_experiment_queues_one_job(play: Play) -> None:

@@ -7,7 +7,7 @@ from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict
 
 from retro_core.config import Method
-from webapp.episodes.records import storable
+from retro_core.storable import storable
 
 Text = Annotated[str, AfterValidator(storable)]
 

@@ -9,8 +9,9 @@ from retro_core.errors import NoRoomForSteps
 from retro_core.memory import remembered
 from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.texts import load_prompts
+from retro_core.storable import storable
 from webapp.episodes.models import Reflection
-from webapp.episodes.records import as_core, storable
+from webapp.episodes.records import as_core
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of
 

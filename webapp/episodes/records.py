@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from retro_core import types
 from retro_core.rollout import rebuild_calls
+from retro_core.storable import storable
 from retro_core.trials import PastTrial
 from webapp.episodes.models import Episode, Step
 
@@ -106,11 +107,6 @@ def reflection_columns(written: types.Reflection) -> dict[str, Any]:
         "seconds": written.usage.seconds,
         "written_at": timezone.now(),
     }
-
-
-def storable(text: str) -> str:
-    """PostgreSQL text holds neither NUL nor lone surrogates; a model may write them."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _step_as_core(step: Step) -> types.Step:

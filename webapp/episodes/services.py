@@ -10,9 +10,10 @@ from django.utils import timezone
 from retro_core import types
 from retro_core.memory import word_overlap
 from retro_core.ratings import effective_rating, rating
+from retro_core.storable import storable
 from webapp.episodes.failures import count_failures, count_repeating, failure_columns
 from webapp.episodes.models import Episode, EpisodeHead, Reflection, Step
-from webapp.episodes.records import reflection_columns, step_rows, storable, turns
+from webapp.episodes.records import reflection_columns, step_rows, turns
 from webapp.experiments.models import CurvePoint, Experiment, ExperimentTask
 
 STEP_BATCH = 1000

@@ -14,9 +14,10 @@ from retro_core.errors import InvalidInput, NoRoomForSteps
 from retro_core.prompts.reflection import reflection_prompt
 from retro_core.prompts.texts import load_prompts
 from retro_core.rollout import Trial
+from retro_core.storable import storable
 from retro_core.trials import next_trial
 from webapp.episodes.models import Episode, Reflection
-from webapp.episodes.records import past_trials, storable
+from webapp.episodes.records import past_trials
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import ExperimentTask
 from webapp.experiments.services import config_of

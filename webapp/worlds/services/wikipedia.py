@@ -10,8 +10,8 @@ import django_rq
 from redis.exceptions import RedisError
 
 from retro_core.envs.hotpotqa.wikipedia import SECONDS_BETWEEN_REQUESTS, RateLimit
+from retro_core.storable import storable
 from webapp import jobs
-from webapp.episodes.records import storable
 from webapp.worlds.models import WikipediaAnswer
 
 log = logging.getLogger(__name__)
