@@ -9,13 +9,14 @@ import httpx2
 import openai
 
 from retro_core.config import EndpointConfig
-from retro_core.errors import ContextFull, EndpointRefused
+from retro_core.errors import ContextFull, EndpointRefused, InvalidInput
 from retro_core.llm.reply import FormatRefused, Reply, TemporaryFailure
 from retro_core.llm.retry import Sleep, asked_wait, insist, is_temporary
 from retro_core.storable import storable
 from retro_core.types import Message, Usage
 
 NO_KEY = "none"  # the official client insists on a key; servers without one ignore it
+BODY_REFUSED = frozenset({400, 413, 422})
 TOO_LONG_WORDS = (
     "context_length",
     "context length",
@@ -28,6 +29,10 @@ TOO_LONG_WORDS = (
     "inputs` tokens",
 )
 NO_CREDIT = "insufficient_quota"  # of a 429 that no wait helps: the account must be paid for
+# Of a refusal that is about what one prompt says, or of an answer that was held back for it.
+FILTER = "content_filter"
+FILTERED = frozenset({FILTER, "content_policy_violation"})
+UNFIT = "{} refuses this prompt for what it says: {}. Choose another model, or leave this task out."
 SPENT = (
     "{} used up its tokens before its answer began, as a model does that reasons unseen. Raise"
     " action_tokens or thought_tokens for an actor, max_tokens for a reflector, or choose a model"
@@ -53,7 +58,8 @@ class ChatModel(Protocol):
         """Answer a chat.
 
         Raises EndpointUnavailable, EndpointRefused, ContextFull; FormatRefused where the endpoint
-        takes the prompt but perhaps not the response format.
+        takes the prompt but perhaps not the response format; InvalidInput where it refuses what
+        this one prompt says.
         """
 
 
@@ -137,6 +143,8 @@ class ChatClient:
         if not choices or choices[0].message is None:
             raise TemporaryFailure("the answer is no chat completion")
         text = storable(choices[0].message.content or "")
+        if not text and choices[0].finish_reason == FILTER:
+            raise InvalidInput(UNFIT.format(self.base_url, "its answer was held back"))
         if not text and choices[0].finish_reason == "length":
             # Asking on would fail every task: silence is no action, and greedy silence returns.
             raise EndpointRefused(SPENT.format(f"{self.base_url}: {self.model}"))
@@ -159,12 +167,18 @@ class ChatClient:
         words = error.message
         if is_temporary(error.status_code) and NO_CREDIT not in (error.code, error.type):
             raise TemporaryFailure(words, asked_wait(error.response.headers)) from error
-        if error.status_code in {400, 413, 422}:
-            if any(word in words.lower() for word in TOO_LONG_WORDS):
-                raise ContextFull(words) from error
-            if "response_format" in body:
-                raise FormatRefused(words) from error
+        if error.code in FILTERED:
+            raise InvalidInput(UNFIT.format(self.base_url, words)) from error
+        if is_too_long(error.status_code, words):
+            raise ContextFull(words) from error
+        if error.status_code in BODY_REFUSED and "response_format" in body:
+            raise FormatRefused(words) from error
         raise EndpointRefused(f"{self.base_url}: {words}. {advice(error.status_code)}") from error
+
+
+def is_too_long(status: int, words: str) -> bool:
+    """Whether a refusal is of a prompt that does not fit the model's context."""
+    return status in BODY_REFUSED and any(word in words.lower() for word in TOO_LONG_WORDS)
 
 
 def advice(status: int) -> str:

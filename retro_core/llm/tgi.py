@@ -14,8 +14,8 @@ from huggingface_hub.errors import (
 )
 
 from retro_core.config import EndpointConfig
-from retro_core.errors import EndpointRefused
-from retro_core.llm.chat import advice
+from retro_core.errors import ContextFull, EndpointRefused
+from retro_core.llm.chat import advice, is_too_long
 from retro_core.llm.reply import Reply, TemporaryFailure
 from retro_core.llm.retry import Sleep, asked_wait, insist, is_temporary
 from retro_core.storable import storable
@@ -60,7 +60,7 @@ class TgiClient:
     def generate(self, text: str, how: Generation, *, seed: int, grammar: str = "") -> Reply:
         """Continue a text. `grammar` is a regular expression.
 
-        Raises EndpointUnavailable, EndpointRefused.
+        Raises EndpointUnavailable, EndpointRefused, ContextFull.
         """
         fields = _fields(how, seed, grammar)
         reply = insist(
@@ -101,6 +101,8 @@ class TgiClient:
         words = _first_line(str(error)) if isinstance(error, HfHubHTTPError) else str(error)
         if is_temporary(status):
             raise TemporaryFailure(words, asked_wait(http.response.headers)) from error
+        if is_too_long(status, words):
+            raise ContextFull(words) from error
         raise EndpointRefused(f"{self.url}: {words} {advice(status)}") from error
 
 

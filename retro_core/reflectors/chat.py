@@ -1,11 +1,11 @@
 """The reflector behind an OpenAI-compatible endpoint, where an adapter is a model by name."""
 
 from retro_core.config import ReflectionConfig
-from retro_core.errors import ContextFull, EndpointRefused
+from retro_core.errors import ContextFull, InvalidInput
 from retro_core.llm.chat import ChatModel
 from retro_core.parsing import without_reasoning
 from retro_core.prompts.templates import reflector_messages
-from retro_core.reflectors.base import Completion
+from retro_core.reflectors.base import TOO_LONG, Completion
 
 HOTTEST = 2.0  # what the protocol allows
 
@@ -31,8 +31,5 @@ class ChatReflector:
                 seed=seed,
             )
         except ContextFull as error:
-            raise EndpointRefused(
-                f"The reflector's prompt is too long for its model: {error}. Choose fewer prompt"
-                " tokens for reflections, or a model that reads more."
-            ) from error
+            raise InvalidInput(TOO_LONG.format(error)) from error
         return Completion(without_reasoning(reply.text), reply.usage)

@@ -1,9 +1,10 @@
 """The reflector behind a text-generation-inference endpoint."""
 
 from retro_core.config import ReflectionConfig
+from retro_core.errors import ContextFull, InvalidInput
 from retro_core.llm.tgi import Generation, TgiClient
 from retro_core.prompts.templates import reflector_text, stop_texts
-from retro_core.reflectors.base import Completion
+from retro_core.reflectors.base import TOO_LONG, Completion
 
 
 class TgiReflector:
@@ -25,5 +26,8 @@ class TgiReflector:
             stop=stop_texts(config.chat_template),
         )
         text = reflector_text(prompt, config.chat_template)
-        reply = self.client.generate(text, how, seed=seed, grammar=grammar)
+        try:
+            reply = self.client.generate(text, how, seed=seed, grammar=grammar)
+        except ContextFull as error:
+            raise InvalidInput(TOO_LONG.format(error)) from error
         return Completion(reply.text.strip(), reply.usage)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from retro_core.config import EndpointConfig
-from retro_core.errors import ContextFull, EndpointRefused, EndpointUnavailable
+from retro_core.errors import ContextFull, EndpointRefused, EndpointUnavailable, InvalidInput
 from retro_core.llm.chat import ChatClient
 from retro_core.llm.reply import FormatRefused, Reply
 from retro_core.types import Message
@@ -181,6 +181,24 @@ def test_an_account_without_credit_is_not_asked_again_and_says_so(field: str):
 def test_a_prompt_that_is_too_long_is_told_apart(status: int, words: str):
     with serving(refusal(status, words)) as server, pytest.raises(ContextFull):
         ask(server, response_format={"type": "text"})
+
+
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
+def test_a_prompt_that_is_refused_for_what_it_says_blames_the_prompt_alone(code: str):
+    filtered = refusal(400, "The prompt was filtered", code=code)
+    unfit = pytest.raises(InvalidInput, match=r"for what it says: .*The prompt was filtered")
+    with serving(filtered) as server, unfit:
+        ask(server, response_format={"type": "text"})
+
+    assert len(server.bodies) == 1
+
+
+def test_an_answer_that_a_filter_holds_back_is_no_silent_actor():
+    with (
+        serving(completion(None, "content_filter")) as server,
+        pytest.raises(InvalidInput, match="held back"),
+    ):
+        ask(server)
 
 
 def test_a_refused_response_format_is_told_apart():

@@ -3,7 +3,7 @@
 import pytest
 
 from retro_core.config import ReflectionConfig
-from retro_core.errors import ContextFull, EndpointRefused
+from retro_core.errors import ContextFull, InvalidInput
 from retro_core.llm.reply import Reply
 from retro_core.reflectors.chat import ChatReflector
 from retro_core.types import Usage
@@ -32,8 +32,8 @@ def test_no_try_is_warmer_than_the_protocol_allows() -> None:
     assert model.temperature == 2.0
 
 
-def test_a_prompt_that_its_model_cannot_read_is_a_refusal_that_says_what_to_do() -> None:
+def test_a_prompt_that_its_model_cannot_read_blames_the_prompt_and_says_what_to_do() -> None:
     reflector = ChatReflector(Small(), ReflectionConfig())  # type: ignore[arg-type]
 
-    with pytest.raises(EndpointRefused, match="Choose fewer prompt tokens"):
+    with pytest.raises(InvalidInput, match="Choose fewer prompt tokens"):
         reflector.reflect("What went wrong?", seed=1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retro_core.config import EndpointConfig, ReflectionConfig
-from retro_core.errors import EndpointRefused, EndpointUnavailable
+from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
 from retro_core.llm.tgi import Generation, TgiClient
 from retro_core.reflectors.tgi import TgiReflector
 from tests.core.loopback import Answer, Loopback, serving
@@ -156,6 +156,21 @@ def test_an_answer_that_is_no_text_is_tried_again(body: str):
         assert client(server).generate("x", GREEDY, seed=3).text == "ok"
 
     assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Input validation error: `inputs` must have less than 4096 tokens. Given: 5120",
+        "`inputs` tokens + `max_new_tokens` must be <= 8192. Given: 8190 and 40",
+    ],
+)
+def test_a_prompt_that_its_model_cannot_read_blames_the_prompt_and_says_what_to_do(words: str):
+    unread = pytest.raises(InvalidInput, match=r"Given: .*Choose fewer prompt tokens")
+    with serving(refusal(422, words, "validation")) as server, unread:
+        TgiReflector(client(server), ReflectionConfig()).reflect("What went wrong?", seed=3)
+
+    assert len(server.bodies) == 1
 
 
 @pytest.mark.parametrize(

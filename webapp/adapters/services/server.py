@@ -8,7 +8,7 @@ import httpx2
 from django.conf import settings
 
 from retro_core.config import EndpointConfig, ReflectionConfig
-from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
+from retro_core.errors import ContextFull, EndpointRefused, EndpointUnavailable, InvalidInput
 from retro_core.llm.tgi import Generation, TgiClient
 from retro_core.prompts.grammar import whole_lines
 from retro_core.prompts.templates import reflector_text, stop_texts
@@ -126,7 +126,7 @@ def beside(
         try:
             reply = client.generate(text, asked, seed=seed, grammar=grammar)
             texts.append(whole_lines(reply.text.strip(), grammar))
-        except (EndpointUnavailable, EndpointRefused) as error:
+        except (EndpointUnavailable, EndpointRefused, ContextFull) as error:
             # An experiment is resumed; here a second click does it.
             told = str(error).replace("; then resume.", ", then try again.")
             raise InvalidInput(f"{told} Nothing changed.") from error
