@@ -46,14 +46,20 @@ class Parts:
             self.scorer.close()
 
 
-def build(experiment: Experiment) -> Parts:
-    """Raises InvalidInput if the stored configuration cannot be played."""
+def build(experiment: Experiment, *, reflects: bool = True) -> Parts:
+    """Raises InvalidInput if the stored configuration cannot be played.
+
+    Without `reflects` nothing that writes or ranks reflections is asked for: a trial played again
+    is told one that is written.
+    """
     spec = env_spec(experiment.environment)
     config = config_of(experiment)
     prompts = load_prompts(spec.prompt_folder)
     actor = ChatActor(_actor_client(experiment, config.actor), config.actor, prompts)
-    reflector = _reflector(experiment, config)
     create_env = env_factory(experiment.environment, config)
+    if not reflects:
+        return Parts(create_env, actor, None, config, prompts)
+    reflector = _reflector(experiment, config)
     scorer = _scorer(config)
     if reflector is not None and scorer is not None:
         reflector = BestOfN(reflector, scorer, config.reflection.best_of_n)

@@ -85,7 +85,7 @@ class Replays:
         reflection = self.row.reflection
         episode = reflection.episode
         experiment = reflection.experiment
-        parts = build(experiment)
+        parts = build(experiment, reflects=False)
         past = past_trials(experiment.pk, episode.task_id)[: episode.trial]
         task = episode.task.as_core()
         planned = planned_replays(

@@ -87,7 +87,7 @@ class Retries:
         with self._lock:
             number = reflection.experiment_id
             if number not in self._parts:
-                self._parts[number] = build(reflection.experiment)
+                self._parts[number] = build(reflection.experiment, reflects=False)
             return self._parts[number]
 
     def _note(self, request: RewardRequest, episode: Episode, rating: float) -> None:

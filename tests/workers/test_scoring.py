@@ -142,3 +142,11 @@ def test_a_missing_reward_model_fails_the_experiment_with_the_reason(games: Task
 
     with pytest.raises(InvalidInput, match="Best of N needs a reward model"):
         build(experiment)
+
+
+def test_a_trial_that_is_played_again_needs_no_reward_model(games: TaskSet) -> None:
+    experiment = services.create_experiment(name="x", task_set=games, config=CONFIG)
+
+    replayed = build(experiment, reflects=False)
+
+    assert (replayed.reflector, replayed.scorer, replayed.config) == (None, None, CONFIG)

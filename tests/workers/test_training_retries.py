@@ -1,7 +1,7 @@
 """Ratings of fresh reflections by playing the retry: the service, its client, and a whole run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from webapp.training.models import MetricPoint, Snapshot
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.snapshots import freeze
 from workers import episodes, training_retries
+from workers.build import Parts
 from workers.training import train
 from workers.training_files import folder_of
 from workers.training_retries import serving_retries
@@ -47,12 +48,22 @@ def away(messages: Sequence[Message], admissible: Sequence[str], seed: int) -> s
     raise EndpointUnavailable("Nobody answers.")
 
 
+def only_to_play(made: Parts) -> Callable[..., Parts]:
+    """In the place of `build`, for whoever needs nothing that reflects."""
+
+    def build(experiment: Experiment, *, reflects: bool) -> Parts:
+        assert not reflects
+        return made
+
+    return build
+
+
 @pytest.fixture
 def failed_doors(monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     """doors-0 was solved; doors-1 (green) and doors-2 (blue) failed twice: ratings 0 and 0."""
     played = parts(good_is_green, config=TWO_TRIALS)
-    for module in (episodes, training_retries):
-        monkeypatch.setattr(module, "build", lambda experiment: played)
+    monkeypatch.setattr(episodes, "build", lambda experiment: played)
+    monkeypatch.setattr(training_retries, "build", only_to_play(played))
     experiment = doors_experiment(config=TWO_TRIALS)
     start(experiment.pk)
     episodes.play_experiment(experiment.pk)
@@ -108,7 +119,7 @@ def test_an_imported_failure_cannot_be_played(failed_doors: Snapshot, tmp_path: 
 def test_an_actor_that_is_away_is_told_as_such(
     failed_doors: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_retries, "build", lambda experiment: parts(away))
+    monkeypatch.setattr(training_retries, "build", only_to_play(parts(away)))
     address = tmp_path / "retries.address"
     with (
         serving_retries(failed_doors.pk, address),
