@@ -137,12 +137,14 @@ class Crew:
                 cursor.execute("SET LOCAL synchronous_commit = off")
             for held in list(self._held.values()):
                 mine = ExperimentTask.objects.filter(pk=held.row.pk, lease_holder=self.holder)
-                held.lost = not mine.update(
+                renewed = mine.update(
                     lease_expires_at=Now() + models.LEASE,
                     live_trial=held.trial,
                     live_step=held.step,
                     live_action=storable(held.action)[:200],
                 )
+                if not renewed:
+                    held.lost = True
 
     def _end_turn(self, seconds: float) -> None:
         others = {pk for pk in jobs.waiting_plays() if pk != self.experiment.pk}

@@ -25,7 +25,7 @@ MayGoOn = Callable[[bool], bool]
 
 @dataclass(slots=True)
 class HeldTask:
-    """A task that this worker holds, and where its trial stands."""
+    """A task that this worker holds, and where its trial stands; once `lost` it stays so."""
 
     row: ExperimentTask
     lost: bool = False
@@ -77,7 +77,16 @@ def _take(held: HeldTask, event: Event, parts: Parts) -> None:
             held.step, held.action = index + 1, step.action
         case EpisodeFinished(episode=episode):
             held.trial, held.step, held.action = 0, 0, ""
-            insist(lambda: record_episode(held.row, episode))
+            _record(held, lambda: record_episode(held.row, episode))
         case ReflectionWritten(reflection=reflection):
             share = parts.config.near_repeat_share
-            insist(lambda: record_reflection(held.row, reflection, repeat_share=share))
+            _record(held, lambda: record_reflection(held.row, reflection, repeat_share=share))
+
+
+def _record(held: HeldTask, unit: Callable[[], bool]) -> None:
+    """Where it is recorded already another worker may have played it otherwise.
+
+    What comes next builds on the record, so the task is left for a claim that reads it.
+    """
+    if not insist(unit):
+        held.lost = True

@@ -1,18 +1,23 @@
 """Leases and upkeep: claimed once, lost and taken up again, nobody pushed aside."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from retro_core.types import Task
-from tests.toy_world import DoorsEnv
+from retro_core.actors.scripted import ScriptedActor
+from retro_core.reflectors.scripted import ScriptedReflector
+from retro_core.rollout import Trial, rollout
+from retro_core.types import Reflection, Task
+from tests.toy_world import DoorsEnv, doors_prompts
 from tests.workers import doors
 from tests.workers.playing import Interrupted, Play, queued
 from webapp import jobs
 from webapp.episodes.models import Episode
+from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments import services
 from webapp.experiments.models import MAX_UNFINISHED_CLAIMS, Experiment, ExperimentTask
 from workers import crew, episodes
@@ -116,6 +121,55 @@ def test_a_worker_whose_lease_went_to_another_drops_its_trial(play: Play) -> Non
 
     assert thief == [True]
     assert Episode.objects.count() == 0
+
+
+def two_in_turn() -> Experiment:
+    """Two tasks, one after the other; the second one's first decision is the third of all."""
+    experiment = queued(2)
+    Experiment.objects.update(concurrency=1)
+    return experiment
+
+
+def test_a_trial_that_another_worker_recorded_first_is_read_and_reflected_on(play: Play) -> None:
+    experiment = two_in_turn()
+    row = ExperimentTask.objects.select_related("task").get(position=1)
+    leaves = ScriptedActor(lambda messages, admissible, seed: "leave")
+
+    def record_another() -> None:
+        played = rollout(
+            DoorsEnv(),
+            leaves,
+            row.task.as_core(),
+            Trial(1, seed=7),
+            config=doors.CONFIG,
+            prompts=doors_prompts(),
+        )
+        assert record_episode(row, played)
+
+    play(experiment, doors.parts(Interrupted(3, record_another)))
+
+    first = Episode.objects.get(task=row.task, trial=1)
+    assert first.seed == 7
+    assert "leave\nNothing happens." in first.reflection.prompt
+    assert "open red" not in first.reflection.prompt
+    assert (experiment.status, experiment.tasks_solved) == ("finished", 2)
+
+
+def test_a_reflection_that_another_worker_recorded_first_is_what_the_next_trial_is_told(
+    play: Play,
+) -> None:
+    experiment = two_in_turn()
+    row = ExperimentTask.objects.get(position=1)
+
+    def write(prompt: str, seed: int) -> str:
+        right = Reflection("doors-1", 1, prompt, "Try open green.")
+        record_reflection(row, right, repeat_share=0.8)
+        return "Try open blue."
+
+    play(experiment, replace(doors.parts(), reflector=ScriptedReflector(write)))
+
+    row.refresh_from_db()
+    assert row.solved_at_trial == 2
 
 
 def test_a_lease_is_renewed_whatever_characters_the_action_under_way_has() -> None:
