@@ -41,6 +41,7 @@ class Crew:
         self.stop = threading.Event()
         self._leaving = threading.Event()
         self._turn_over = threading.Event()
+        self._claiming = threading.Lock()
         self._held: dict[int, HeldTask] = {}
         self._began = self._upkeep_done = time.monotonic()
 
@@ -84,31 +85,46 @@ class Crew:
         """One player: claim, play, give back, until there is nothing more to do."""
         try:
             while self._may_go_on(True):
-                row = insist(self._claim)
-                if row is None:
+                held = insist(self._claim)
+                if held is None:
                     return
-                self._play(row)
+                self._play(held)
         except BaseException:
             self.stop.set()
             raise
 
-    def _claim(self) -> ExperimentTask | None:
-        return ExperimentTask.objects.claim(self.experiment.pk, self.holder)
+    def _claim(self) -> HeldTask | None:
+        """Claim and hold in one go, but nothing that this crew still plays.
 
-    def _play(self, row: ExperimentTask) -> None:
-        if row.unfinished_claims > models.MAX_UNFINISHED_CLAIMS:
-            times = row.unfinished_claims - 1
-            insist(lambda: fail_task(row, f"It ended its worker {times} times; see the log."))
-            return
-        held = self._held[row.pk] = HeldTask(row)
+        While the database is away leases run out, and whoever holds them plays on.
+        """
+        claim = ExperimentTask.objects.claim
+        with self._claiming:
+            row = claim(self.experiment.pk, self.holder, besides=list(self._held))
+            if row is None:
+                return None
+            held = self._held[row.pk] = HeldTask(row)
+        return held
+
+    def _play(self, held: HeldTask) -> None:
+        """Play and give back; held until then, so that no player beside this one claims it too."""
+        row = held.row
+        try:
+            if row.unfinished_claims > models.MAX_UNFINISHED_CLAIMS:
+                times = row.unfinished_claims - 1
+                insist(lambda: fail_task(row, f"It ended its worker {times} times; see the log."))
+            else:
+                self._play_on(held)
+        finally:
+            del self._held[row.pk]
+
+    def _play_on(self, held: HeldTask) -> None:
         try:
             play_task(held, self.parts, self._may_go_on)
         except (EndpointUnavailable, EndpointRefused) as error:
             self._pause(str(error))
-        finally:
-            del self._held[row.pk]
         # An unexpected error skips this: the lease runs out, the claim counts as unfinished.
-        insist(lambda: ExperimentTask.objects.release(row.pk, self.holder))
+        insist(lambda: ExperimentTask.objects.release(held.row.pk, self.holder))
 
     def _pause(self, message: str) -> None:
         self.stop.set()

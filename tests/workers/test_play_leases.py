@@ -108,6 +108,20 @@ def test_a_lease_that_ran_out_is_shown_as_lost_and_claimed_again() -> None:
     assert (lost, again is not None) == (1, True)
 
 
+def test_players_do_not_claim_what_one_of_them_plays_though_its_lease_ran_out() -> None:
+    experiment = queued(1)
+    players = crew.Crew(experiment, doors.parts())
+    held = players._claim()
+    assert held is not None
+    expire_leases()
+
+    again = players._claim()
+    players._play(held)
+
+    assert again is None
+    assert ExperimentTask.objects.get().state == "solved"
+
+
 def test_a_worker_whose_lease_went_to_another_drops_its_trial(play: Play) -> None:
     experiment = queued(1)
     thief: list[bool] = []

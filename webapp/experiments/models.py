@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -192,9 +193,15 @@ class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
         """Tasks whose holder stopped renewing: a dead worker's."""
         return self.filter(state=ExperimentTask.State.OPEN, lease_expires_at__lt=Now())
 
-    def claim(self, experiment_id: int, holder: str) -> "ExperimentTask | None":
-        """Take the first free task; a row that another worker is just taking is skipped."""
+    def claim(
+        self, experiment_id: int, holder: str, *, besides: Iterable[int] = ()
+    ) -> "ExperimentTask | None":
+        """Take the first free task; a row that another worker is just taking is skipped.
+
+        `besides` are tasks that the holder still plays, though their leases may have run out.
+        """
         free = self.filter(experiment=experiment_id).claimable().order_by("position")
+        free = free.exclude(pk__in=list(besides))
         with transaction.atomic():
             row = free.select_for_update(skip_locked=True).first()
             if row is None:
