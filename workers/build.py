@@ -20,6 +20,7 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.services import config_of, default_actor
 from webapp.worlds.services.making import env_factory
 from workers.scoring import ScoringChild, reward_model
+from workers.served import check_adapter
 
 # About a minute of insisting: a server that is being restarted must not pause the experiment.
 # A slow answer is worth waiting for: asking again starts the generation anew.
@@ -49,6 +50,7 @@ class Parts:
 def build(experiment: Experiment, *, reflects: bool = True) -> Parts:
     """Raises InvalidInput if the stored configuration cannot be played.
 
+    EndpointUnavailable or EndpointRefused where the server of a named adapter does not answer.
     Without `reflects` nothing that writes or ranks reflections is asked for: a trial played again
     is told one that is written.
     """
@@ -90,9 +92,10 @@ def _reflector(experiment: Experiment, config: ExperimentConfig) -> Reflector | 
         return None
     adapter = experiment.adapter
     if config.reflection.protocol == "tgi":
-        return TgiReflector(
-            TgiClient(settings.REFLECTOR_URL, config=REFLECTOR_ENDPOINT), config.reflection, adapter
-        )
+        tgi = TgiClient(settings.REFLECTOR_URL, config=REFLECTOR_ENDPOINT)
+        if adapter:
+            check_adapter(tgi, adapter)
+        return TgiReflector(tgi, config.reflection, adapter)
     model = adapter or experiment.reflector_model
     if not model:
         raise InvalidInput(

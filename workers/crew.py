@@ -31,6 +31,12 @@ TURN_SECONDS = 180.0
 LONGEST_TURN_SECONDS = 1800.0  # well below the time limit of a job
 
 
+def pause_for(error: EndpointUnavailable | EndpointRefused, experiment_id: int) -> None:
+    """Stop an experiment until a person has seen to the endpoint."""
+    advice = storable(f"{error} Mend it, then resume: nothing recorded is lost.")
+    insist(lambda: Experiment.objects.pause_with(experiment_id, advice))
+
+
 class Crew:
     """Plays one experiment until no task is free, somebody stops it, or its turn is over."""
 
@@ -122,14 +128,10 @@ class Crew:
         try:
             play_task(held, self.parts, self._may_go_on)
         except (EndpointUnavailable, EndpointRefused) as error:
-            self._pause(str(error))
+            self.stop.set()
+            pause_for(error, self.experiment.pk)
         # An unexpected error skips this: the lease runs out, the claim counts as unfinished.
         insist(lambda: ExperimentTask.objects.release(held.row.pk, self.holder))
-
-    def _pause(self, message: str) -> None:
-        self.stop.set()
-        advice = f"{message} Mend it, then resume: nothing recorded is lost."
-        insist(lambda: Experiment.objects.pause_with(self.experiment.pk, advice))
 
     def _may_go_on(self, between_trials: bool) -> bool:
         return not self.stop.is_set() and not (between_trials and self._turn_over.is_set())

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 
-from retro_core.errors import InvalidInput
+from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
 from webapp import jobs
 from webapp.experiments.models import Experiment, ExperimentTask
 from workers.build import build
-from workers.crew import Crew
+from workers.crew import Crew, pause_for
 from workers.database import insist
 
 STOP_SIGNAL = signal.SIGUSR1
@@ -25,6 +25,9 @@ def play_experiment(experiment_id: int) -> None:
     except InvalidInput as error:
         reason = str(error)
         insist(lambda: Experiment.objects.fail_with(experiment_id, reason))
+        return
+    except (EndpointUnavailable, EndpointRefused) as error:
+        pause_for(error, experiment_id)
         return
     invite(experiment_id)
     crew = Crew(experiment, parts)

@@ -1,11 +1,17 @@
 """The learning protocol: every arm on the same tasks and seeds, sizes that fit the trainer."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
+from retro_core.errors import InvalidInput
 from retro_core.training.spec import Stage, check_spec
+from tests.webapp.training_world import made_adapter, taken_snapshot
 from tests.workers.doors import CONFIG, doors_experiment
+from tests.workers.lm_server import LoopbackModel, both_endpoints
 from webapp import jobs
 from webapp.experiments.models import Experiment
 from webapp.learning.protocol import (
@@ -17,8 +23,10 @@ from webapp.learning.protocol import (
     trained_arm,
     training_spec,
 )
-from webapp.learning.steps import play
-from webapp.training.services.runs import _with_any_paths
+from webapp.learning.steps import loaded, play
+from webapp.training.models import TrainingRun
+from webapp.training.services.runs import _with_any_paths, launch
+from webapp.training.services.specs import preset_spec
 
 STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo", "grpo")
 
@@ -57,6 +65,24 @@ def test_a_draw_and_its_hindsight_share_the_first_trial() -> None:
         played, reflected = luck(small, 1, draw), hindsight(small, draw)
         assert (played.actor, played.seed) == (reflected.actor, reflected.seed)
     assert len({luck(small, 1, draw).seed for draw in range(small.luck_draws)}) == small.luck_draws
+
+
+@pytest.fixture
+def tgi(settings: Settings) -> Iterator[LoopbackModel]:
+    yield from both_endpoints(settings)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("broker", "tgi")
+def test_an_adapter_that_its_server_does_not_hold_ends_the_measurement(
+    tmp_path: Path,
+) -> None:
+    spec = preset_spec("sft", "cpu-small")
+    run = launch(name="it", snapshot=taken_snapshot(), spec=spec, preset="cpu-small")
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=made_adapter(tmp_path / "a"))
+
+    with pytest.raises(InvalidInput, match="house-v1 the server writes the same as without"):
+        loaded(run)
 
 
 @pytest.mark.django_db

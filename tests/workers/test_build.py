@@ -12,7 +12,7 @@ from retro_core.envs.alfworld import AlfworldEnv
 from retro_core.errors import InvalidInput
 from retro_core.llm.retry import pauses
 from retro_core.reflectors.tgi import TgiReflector
-from tests.workers.lm_server import LoopbackModel
+from tests.workers.lm_server import LoopbackModel, both_endpoints
 from webapp.adapters.services.serving import RESTART_SECONDS
 from webapp.episodes.models import Episode
 from webapp.episodes.records import prompts_of_step
@@ -39,14 +39,13 @@ def games() -> TaskSet:
 
 @pytest.fixture
 def model(settings: Settings) -> Iterator[LoopbackModel]:
-    served = LoopbackModel(seconds_per_call=0)
-    settings.ACTOR_BASE_URL = f"{served.url}/v1"
-    settings.REFLECTOR_URL = served.url
-    yield served
-    served.go_away()
+    yield from both_endpoints(settings)
 
 
-def test_an_experiment_is_built_from_its_row_and_the_settings(games: TaskSet) -> None:
+def test_an_experiment_is_built_from_its_row_and_the_settings(
+    games: TaskSet, model: LoopbackModel
+) -> None:
+    model.adapters["tuned"] = "a" * 64
     experiment = services.create_experiment(
         name="x", task_set=games, config=CONFIG, actor_model="small", adapter="tuned"
     )

@@ -13,7 +13,7 @@ from retro_core.errors import EndpointUnavailable, InvalidInput
 from retro_core.reflectors.best_of_n import BestOfN
 from retro_core.training.spec import BaseModelSpec
 from tests.webapp.training_world import made_adapter
-from tests.workers.lm_server import LoopbackModel
+from tests.workers.lm_server import LoopbackModel, both_endpoints
 from webapp.episodes.models import Reflection
 from webapp.experiments import services
 from webapp.experiments.models import Experiment
@@ -92,11 +92,7 @@ def test_a_reward_model_is_found_by_its_name_in_the_registry(
 
 @pytest.fixture
 def model(settings: Settings) -> Iterator[LoopbackModel]:
-    served = LoopbackModel(seconds_per_call=0)
-    settings.ACTOR_BASE_URL = f"{served.url}/v1"
-    settings.REFLECTOR_URL = served.url
-    yield served
-    served.go_away()
+    yield from both_endpoints(settings)
 
 
 @pytest.fixture
@@ -126,7 +122,10 @@ def test_the_best_candidate_is_kept_with_all_scores(
         assert reflection.source == "model"
 
 
-def test_only_retroformer_with_several_candidates_ranks(games: TaskSet) -> None:
+def test_only_retroformer_with_several_candidates_ranks(
+    games: TaskSet, model: LoopbackModel
+) -> None:
+    model.adapters["tuned-v1"] = "a" * 64
     plain = replace(CONFIG, method="reflexion")
     one = replace(CONFIG, reflection=replace(CONFIG.reflection, best_of_n=1))
 

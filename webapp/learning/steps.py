@@ -10,7 +10,7 @@ from retro_core.config import ExperimentConfig
 from retro_core.errors import InvalidInput
 from retro_core.training.spec import Stage
 from webapp.adapters.models import Adapter
-from webapp.adapters.services import server
+from webapp.adapters.services.evaluating import check_served
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import create_experiment, resume, start
 from webapp.learning import protocol as parts
@@ -76,9 +76,9 @@ def made(run: TrainingRun) -> Adapter:
 
 
 def loaded(run: TrainingRun) -> Adapter:
-    """The adapter of a finished run, in the LM server."""
+    """The adapter of a finished run, in the LM server. Raises InvalidInput if it is not there."""
     adapter = made(run)
-    server.load(adapter)
+    check_served(adapter)
     return adapter
 
 

@@ -14,6 +14,7 @@ from webapp.episodes.models import Reflection
 
 Stage = Adapter.Stage
 PROBES = 3
+ANY_FAILURE = "An agent opened the same drawer again and again. What went wrong? Give a short plan."
 NEXT = {Stage.CANDIDATE: Stage.STAGING, Stage.STAGING: Stage.PRODUCTION}
 ROLLED_BACK = "Rolled back."
 
@@ -70,14 +71,14 @@ def _replaced_by(adapter: Adapter) -> str:
 
 
 def probe_prompts(adapter: Adapter) -> Iterator[str]:
-    """Stored failures to probe with: held-out ones of its own training first."""
+    """Stored failures to probe with, held-out ones of its own training first; never none."""
     run = getattr(adapter, "made_by", None)
     if run is not None:
         items = run.snapshot.items.order_by("-split", "position")
         yield from items.values_list("prompt", flat=True)[:PROBES]
         return
     newest = Reflection.objects.exclude(prompt="").order_by("-pk")
-    yield from newest.values_list("prompt", flat=True)[:PROBES]
+    yield from list(newest.values_list("prompt", flat=True)[:PROBES]) or [ANY_FAILURE]
 
 
 @transaction.atomic

@@ -66,14 +66,18 @@ def load(adapter: Adapter) -> bool:
 
 def is_loaded(adapter: Adapter) -> bool | None:
     """Whether the server holds exactly these weights; None where it does not say."""
+    held = held_adapters()
+    return None if held is None else held.get(adapter.name) == adapter.weights_sha256
+
+
+def held_adapters(seconds: float = LOOK_SECONDS) -> dict[str, str] | None:
+    """The sha256 of the weights of each adapter by name; None where the server does not say."""
     try:
-        answer = httpx2.get(f"{settings.REFLECTOR_URL}/adapters", timeout=LOOK_SECONDS)
+        answer = httpx2.get(f"{settings.REFLECTOR_URL}/adapters", timeout=seconds)
         held: list[dict[str, Any]] = answer.raise_for_status().json()["adapters"]
+        return {one["name"]: one["sha256"] for one in held}
     except (httpx2.HTTPError, ValueError, LookupError):
         return None
-    return any(
-        one["sha256"] == adapter.weights_sha256 for one in held if one["name"] == adapter.name
-    )
 
 
 def probe(adapter: Adapter, prompts: Iterable[str], endpoint: EndpointConfig = PATIENT) -> Beside:
