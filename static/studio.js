@@ -79,6 +79,13 @@ function freshenRequest({ detail }) {
   if (detail.parameters.csrfmiddlewaretoken) detail.parameters.csrfmiddlewaretoken = token;
 }
 
+// A page whose session has ended stays as it is and says so, until it is answered again.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const notice = document.getElementById("signed-out");
+  const told = detail.xhr.getResponseHeader("HX-Trigger") ?? "";
+  if (notice && detail.successful) notice.hidden = !told.includes("signed-out");
+});
+
 document.querySelectorAll("[data-toggle-theme]").forEach((button) => {
   button.hidden = false;
   button.addEventListener("click", toggleTheme);

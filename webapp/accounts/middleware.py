@@ -3,29 +3,29 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase, HttpResponseRedirectBase
-from django_htmx.http import HttpResponseClientRedirect
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
 HOME = "/"
+SIGNED_OUT = "signed-out"  # static/studio.js shows a notice then
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
     """Leads whoever is not signed in to the sign-in page, and from there back to a whole page.
 
-    htmx would put the sign-in page where a part of a page belongs. And the browser comes back by
-    GET: an address that only takes what is sent to it would show nothing.
+    htmx would put the sign-in page where a part of a page belongs; leading the whole page there
+    would take along what is being typed. So the page stays and says so. And the browser comes back
+    by GET: an address that only takes what is sent to it would show nothing.
     """
 
-    def handle_no_permission(  # type: ignore[override]  # htmx's redirect has a class of its own
+    def handle_no_permission(  # type: ignore[override]  # a part of a page is led nowhere
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
-    ) -> HttpResponseRedirectBase:
+    ) -> HttpResponseBase:
         """Answer a stranger's request for a page that wants to know who asks."""
-        htmx = HtmxDetails(request)
-        if htmx:
-            door = redirect_to_login(_path_here(request, htmx.current_url))
-            return HttpResponseClientRedirect(door.url)
+        if HtmxDetails(request):
+            return trigger_client_event(HttpResponse(status=204), SIGNED_OUT)
         if request.method not in {"GET", "HEAD"}:
             return redirect_to_login(_path_here(request, request.headers.get("Referer")))
         return super().handle_no_permission(request, view_func)

@@ -1,4 +1,3 @@
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -25,16 +24,9 @@ def notification_list(request: HtmxHttpRequest) -> HttpResponse:
     return render_page(request, "notifications/list.html", context, partials=["notifications"])
 
 
-@login_not_required
 @require_GET
 def unread(request: HttpRequest) -> HttpResponse:
-    """The badge in the rail.
-
-    Every page asks for it each minute: where the session has ended it stays as it is, for a way to
-    the sign-in page would take along what is being typed.
-    """
-    if not request.user.is_authenticated:
-        return HttpResponse(status=204)
+    """The badge in the rail. Every page asks for it each minute."""
     context = {"unread": unread_count(_person(request).pk)}
     return render(request, "notifications/_unread.html", context)
 
