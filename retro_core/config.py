@@ -125,8 +125,7 @@ class ReflectionConfig(SettingsRecord):
     )
     prompt_tokens: int = setting(
         800,
-        "Longest reflection prompt; beyond, the middle of the trajectory is left out, and earlier"
-        " reflections share a third. Own.",
+        "Longest reflection prompt; beyond, middle steps and older reflections give way. Own.",
         unit="tokens",
         at_least=200,
     )

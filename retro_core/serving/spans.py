@@ -16,7 +16,7 @@ from retro_core.serving.kv import KvBuffer
 
 BLOCK = 32
 FEWEST_ROWS = 4  # fewer take other kernels, with other rounding
-FEW_ROWS = 32
+FEW_ROWS = 32  # up to here the keys stand on the left: see `_attend_plainly`
 
 
 def padded(rows: Tensor) -> Tensor:
