@@ -169,7 +169,7 @@ def write_reflection(
         seed = _reflection_seed(task.id, episode.trial, tries, config)
         warmer = tries * config.reflection.repeat_warmer
         completion = reflector.reflect(prompt, seed=seed, grammar=grammar, warmer=warmer)
-        text = whole_lines(completion.text.strip(), grammar)
+        text = whole_lines(completion.text, grammar)
         usage = joined(usage, completion.usage)
         if not repeats_any(text, told, config.near_repeat_share):
             break

@@ -36,7 +36,8 @@ def reflection_grammar(
 
 
 def whole_lines(text: str, grammar: str) -> str:
-    """A reflection without a last line that the token limit cut short."""
+    """A reflection as it is kept: stripped, without a last line that the token limit cut short."""
+    text = text.strip()
     if not grammar or re.fullmatch(grammar, text):
         return text
     before = text.rpartition("\n")[0]

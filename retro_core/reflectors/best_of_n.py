@@ -37,7 +37,7 @@ class BestOfN:
         with ThreadPoolExecutor(self.count) as side_by_side:
             written = list(side_by_side.map(write, seeds))
         # As they would be kept: what is scored must be what the actor reads.
-        texts = [whole_lines(completion.text.strip(), grammar) for completion in written]
+        texts = [whole_lines(completion.text, grammar) for completion in written]
         scored = zip(texts, seeds, self.score(prompt, texts), strict=True)
         candidates = tuple(Candidate(text, one, score) for text, one, score in scored)
         best = max(candidates, key=lambda candidate: candidate.score)

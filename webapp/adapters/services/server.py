@@ -129,7 +129,7 @@ def beside(
         asked = Generation(how.max_tokens, how.temperature, how.top_p, name, stop)
         try:
             reply = client.generate(text, asked, seed=seed, grammar=grammar)
-            texts.append(whole_lines(reply.text.strip(), grammar))
+            texts.append(whole_lines(reply.text, grammar))
         except (EndpointUnavailable, EndpointRefused, ContextFull) as error:
             # An experiment is resumed; here a second click does it.
             told = str(error).replace("; then resume.", ", then try again.")
