@@ -119,8 +119,9 @@ def base_config(protocol: Protocol) -> ExperimentConfig:
     embedded = PRESETS["embedded"]
     # Without a worked example: a small model copies its plan instead of reading the digest. Near
     # greedy: at 0.7 one command in a plan goes astray, and a plan is worth its weakest command.
-    # A plan that the actor failed with at temperature 0 is no use a second time.
-    reflection = replace(embedded.reflection, examples=0, temperature=0.3, repeat_tries=2)
+    # A plan that the actor failed with at temperature 0 is no use a second time; a tuned reflector
+    # is so sure of its plan that it takes some warmth to get another.
+    reflection = replace(embedded.reflection, examples=0, temperature=0.3, repeat_tries=4)
     # A search of up to eight places, then a chore of as many commands.
     reflection = replace(reflection, plan_lines=16, max_tokens=224)
     return replace(

@@ -29,8 +29,7 @@ def _text(measured: Measured) -> Iterator[str]:
     yield ""
     yield (
         f"{protocol.train_tasks} household games of the split `{protocol.train_split}` (seed"
-        f" {protocol.train_seed}) for plans to tune on, {protocol.rated_tasks} others (seed"
-        f" {protocol.rated_seed}) for ratings, each of a real retry;"
+        f" {protocol.train_seed}) for plans to tune on, {_rated(measured)}"
         f" {protocol.unseen_tasks} games of `{protocol.unseen_split}` (seed {protocol.unseen_seed})"
         f" to measure, up to {protocol.trials} attempts of {protocol.steps} steps. The actor is"
         f" frozen and acts at temperature 0, in `resample` at {protocol.luck_temperature}. All arms"
@@ -47,6 +46,17 @@ def _text(measured: Measured) -> Iterator[str]:
     yield f"Limits: one seed, {protocol.unseen_tasks} tasks, one small actor and one world."
 
 
+def _rated(measured: Measured) -> str:
+    """Where ratings came from, once there are any."""
+    protocol = measured.protocol
+    if "reward_model" not in measured.runs:
+        return "each verified by a real retry;"
+    return (
+        f"{protocol.rated_tasks} others (seed {protocol.rated_seed}) for ratings, each of a real"
+        " retry;"
+    )
+
+
 def _curve(measured: Measured, title: str, names: Iterable[str]) -> Iterator[str]:
     numbers = ", ".join(str(measured.arms[name].pk) for name in names)
     yield from ["", "```curve", f"title: {title}", f"experiments: {numbers}", "```", ""]
@@ -61,6 +71,7 @@ def _minutes(measured: Measured) -> Iterator[str]:
         "training": [*measured.runs.values()],
         "all arms on unseen games": [*measured.arms.values()],
     }
+    parts["everything"] = [row for rows in parts.values() for row in rows]
     for name, rows in parts.items():
         for row in rows:
             row.refresh_from_db()

@@ -34,25 +34,43 @@ class Measured:
     collected: list[Experiment]
 
 
-def run(protocol: Protocol, say: Say) -> Measured:
-    """Collect, train and evaluate. Raises InvalidInput with the reason where a part fails."""
+def claim(protocol: Protocol, say: Say) -> Measured:
+    """Collect plans, tune on them, and measure the tuned reflector beside every control.
+
+    The controls are played while the reflector is tuned. Raises InvalidInput with the reason where
+    a part fails.
+    """
     unseen = unseen_tasks(protocol)
     plans = collect_plans(protocol, say)
-    tuning = tune(protocol, plans)
-    plain = _played_while_tuning(protocol, unseen, say)
-    samples = collect_samples(protocol, tuning, say)
+    runs = {"sft": tune(protocol, plans)}
+    arms = _control_arms(protocol, unseen, say)
+    wait(runs.values(), say)
+    arms |= _trained_arms(protocol, unseen, runs)
+    wait(arms.values(), say)
+    return Measured(protocol, arms, runs, plans)
+
+
+def go_on(claimed: Measured, say: Say) -> Measured:
+    """Ratings of the tuned reflector, and what learns from them, measured on the same games.
+
+    Raises InvalidInput with the reason where a part fails.
+    """
+    protocol, unseen = claimed.protocol, unseen_tasks(claimed.protocol)
+    arms, runs = dict(claimed.arms), dict(claimed.runs)
+    first_trials_elsewhere(protocol, say)
+    plain = play(
+        protocol.title("reflexion elsewhere"), rated_tasks(protocol), parts.plain_run(protocol)
+    )
+    samples = collect_samples(protocol, runs["sft"], say)
     wait([plain], say)
-    arms = _control_arms(protocol, unseen, say)  # what waits for ratings comes before them
     judged = ratings(protocol, "ratings", [*samples, plain])
     sampled = ratings(protocol, "ratings of samples", samples)
-    runs = {"sft": tuning}
-    arms |= _trained_arms(protocol, unseen, runs)
     for stage in AFTER_TUNING:
         rated = judged if stage == "reward_model" else sampled
         runs[stage] = _train(protocol, stage, rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
-    return Measured(protocol, arms, runs, [*plans, *samples, plain])
+    return Measured(protocol, arms, runs, [*claimed.collected, *samples, plain])
 
 
 def unseen_tasks(protocol: Protocol) -> TaskSet:
@@ -107,17 +125,11 @@ def _trained_arms(
     return arms
 
 
-def _played_while_tuning(protocol: Protocol, unseen: TaskSet, say: Say) -> Experiment:
-    """The plain reflector on the games for ratings, and `react`, since neither needs an adapter.
-
-    First the first trials of those games: the tuned reflector's samples take them from the record.
-    """
+def first_trials_elsewhere(protocol: Protocol, say: Say) -> None:
+    """First trials of the games for ratings: who reflects on them takes them from the record."""
     tasks = rated_tasks(protocol)
     first = play(protocol.title("first trials elsewhere"), tasks, parts.first_trials(protocol))
     wait([first], say)
-    plain = play(protocol.title("reflexion elsewhere"), tasks, parts.plain_run(protocol))
-    play(protocol.title("react"), unseen, parts.control_arms(protocol)["react"])
-    return plain
 
 
 def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
@@ -125,6 +137,7 @@ def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[E
 
     On games that it was not tuned on: see `Protocol`.
     """
+    first_trials_elsewhere(protocol, say)
     wait([tuning], say)
     adapter, tasks = loaded(tuning).name, rated_tasks(protocol)
     samples = [

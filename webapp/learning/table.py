@@ -24,9 +24,10 @@ def lines(measured: Measured) -> Iterator[str]:
         yield f"| {name} | {shares} | {_against(solved, name)} | {_cost(experiment)} |"
     yield ""
     yield from _collected(measured)
-    yield from _reward_model(measured)
-    yield ""
-    yield from ranking.lines(ranking.of_arms(measured))
+    if "reward_model" in measured.runs:
+        yield from _reward_model(measured)
+        yield ""
+        yield from ranking.lines(ranking.of_arms(measured))
 
 
 def attempts(trials: int) -> str:

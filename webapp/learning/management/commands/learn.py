@@ -18,6 +18,7 @@ from webapp.learning import (
 )
 from webapp.learning.protocol import PROTOCOLS, Protocol
 from webapp.learning.reporting import write_report
+from webapp.learning.running import Measured
 from webapp.system import starting
 
 
@@ -32,16 +33,17 @@ class Command(BaseCommand):
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
         parser.add_argument(
             "--part",
-            choices=["arms", "again", "annotator", "transfer"],
+            choices=["arms", "claim", "again", "annotator", "transfer"],
             default="arms",
-            help="all arms; the claim on fresh games; noisy ratings that a script corrects;"
-            " other chores than trained on",
+            help="all arms; only the tuned reflector and the controls, the first hour; these on"
+            " fresh games; noisy ratings that a script corrects; other chores than trained on",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
         """Each line of progress with its time."""
         parts: dict[str, Callable[[Protocol], Iterator[str]]] = {
             "arms": self._arms,
+            "claim": self._claim,
             "again": lambda form: replication.lines(replication.run(form, self.say)),
             "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
             "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
@@ -53,10 +55,20 @@ class Command(BaseCommand):
             except InvalidInput as error:
                 raise CommandError(str(error)) from error
 
+    def _claim(self, form: Protocol) -> Iterator[str]:
+        yield from self._told(running.claim(form, self.say))
+
     def _arms(self, form: Protocol) -> Iterator[str]:
-        measured = running.run(form, self.say)
+        claimed = running.claim(form, self.say)
+        yield from self._told(claimed)
+        self.say("Next: ratings of the tuned reflector, and what learns from them.")
+        measured = running.go_on(claimed, self.say)
         self.say("The reward model reads what was written on the unseen tasks.")
         ranking.read(ranking.of_arms(measured))
+        yield from self._told(measured)
+
+    def _told(self, measured: Measured) -> Iterator[str]:
+        """The table, here and as a report."""
         yield from table.lines(measured)
         report = write_report(measured)
         self.say(f"The same with curves, as report {report.pk}: {report.title}")

@@ -1,0 +1,78 @@
+"""The claim comes first and stands alone; what learns from ratings goes on from it."""
+
+import pytest
+
+from tests.webapp.played import played_experiment
+from webapp.adapters.models import Adapter
+from webapp.experiments.models import Experiment
+from webapp.learning import running
+from webapp.learning.protocol import PROTOCOLS
+from webapp.learning.reporting import write_report
+from webapp.learning.running import Measured, claim, go_on
+from webapp.training.models import TrainingRun
+
+pytestmark = pytest.mark.django_db
+TINY = PROTOCOLS["tiny"]
+CONTROLS = {"react", "resample", "fixed_prompt", "last_trial", "reflexion"}
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what is played and trained, in order; everything ends at once."""
+    names: list[str] = []
+
+    def play(name: str, *_: object, **__: object) -> Experiment:
+        names.append(name.removeprefix("learn tiny: "))
+        return Experiment(name=name)
+
+    def train(_: object, stage: str, *__: object, **___: object) -> TrainingRun:
+        names.append(stage)
+        return TrainingRun(name=stage)
+
+    for name, stand_in in {
+        "play": play,
+        "train": train,
+        "snapshot": lambda *_: None,
+        "wait": lambda *_: None,
+        "_solved_by_another": lambda *_: [],
+        "loaded": lambda run: Adapter(name=run.name),
+        "made": lambda run: Adapter(name=run.name),
+    }.items():
+        monkeypatch.setattr(running, name, stand_in)
+    return names
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody reads."""
+
+
+def test_the_claim_needs_no_ratings_and_plays_the_controls_while_it_tunes(begun: list[str]) -> None:
+    claimed = claim(TINY, quiet)
+
+    assert claimed.arms.keys() == CONTROLS | {"retroformer sft"}
+    assert claimed.runs.keys() == {"sft"}
+    assert not [name for name in begun if "elsewhere" in name]
+    assert begun.index("sft") < begun.index("react") < begun.index("retroformer sft")
+
+
+def test_what_learns_from_ratings_goes_on_from_the_claim(begun: list[str]) -> None:
+    claimed = claim(TINY, quiet)
+    begun.clear()
+
+    measured = go_on(claimed, quiet)
+
+    assert begun[0] == "first trials elsewhere"
+    assert begun.index("sample 0 elsewhere") < begun.index("reward_model") < begun.index("grpo")
+    assert begun.index("best of n") < begun.index("ppo")  # played while the next is trained
+    assert list(measured.arms)[: len(claimed.arms)] == list(claimed.arms)
+    assert measured.runs.keys() == {"sft", "reward_model", "ppo", "grpo"}
+
+
+def test_a_report_of_the_claim_is_one_without_a_reward_model() -> None:
+    plain, tuned = played_experiment("learn tiny: reflexion"), played_experiment("learn tiny: sft")
+    measured = Measured(TINY, {"reflexion": plain, "retroformer sft": tuned}, {}, [])
+
+    text = write_report(measured).versions.get().text
+
+    assert "| retroformer sft |" in text
+    assert "eward model" not in text
