@@ -194,6 +194,7 @@ def _response(row: Response) -> Row:
         "key": str(row.key),
         "replaces": str(row.replaces.key) if row.replaces else None,
         "queue": row.item.queue.name,
+        "copy": row.item.copy,
         "person": row.person.get_username(),
         "entered_by": row.entered_by.get_username(),
         "kind": row.kind,
@@ -215,6 +216,7 @@ def _response(row: Response) -> Row:
 def _decision(row: Adjudication) -> Row:
     return {
         "queue": row.item.queue.name if row.item else None,
+        "copy": row.item.copy if row.item else None,
         "value": row.value,
         "withdrawn": row.withdrawn,
         "gold": row.gold,
