@@ -8,9 +8,13 @@ from django.db.models import QuerySet
 
 from tests.webapp.api_program import STEPS, Api, opened, push
 from tests.webapp.played import played_experiment
+from webapp.api import pushing
+from webapp.api.errors import Conflict
 from webapp.api.models import OpenEpisode
 from webapp.episodes.models import Episode, Reflection
 from webapp.experiments import services
+from webapp.experiments.live import playing_rows
+from webapp.experiments.matrix import task_matrix
 from webapp.experiments.models import Experiment, ExperimentTask
 from webapp.experiments.page import allowed_actions
 from workers.upkeep import take_up_lost_work
@@ -148,6 +152,45 @@ def test_an_agent_that_died_leaves_an_experiment_that_can_be_ended(api: Api) -> 
     assert allowed_actions(experiment) == ["cancel"]
     assert services.pause(experiment.pk) is False
     assert services.cancel(experiment.pk) is True
+
+
+@pytest.mark.parametrize("ends", ["finish", "cancel"])
+def test_nothing_shows_as_being_played_once_a_pushed_experiment_ended(api: Api, ends: str) -> None:
+    path = opened(api)
+    place = {"task_id": "d1", "trial": 1}
+    api.post(f"{path}/episodes", place)
+    api.post(f"{path}/steps", place | {"first_index": 0, "steps": STEPS[:1]})
+    experiment = Experiment.objects.get()
+    before = [cell.kind for cell in task_matrix(experiment).strips[0].cells]
+
+    if ends == "finish":
+        api.post(f"{path}/finish", {})
+    else:
+        services.cancel(experiment.pk)
+
+    assert before == ["playing", "waiting", "waiting"]
+    assert [cell.kind for cell in task_matrix(experiment).strips[0].cells] == ["waiting"] * 3
+    assert playing_rows(experiment) == []
+    assert not OpenEpisode.objects.exists()
+
+
+def test_ending_a_pushed_experiment_again_changes_nothing(api: Api) -> None:
+    path = opened(api)
+    api.post(f"{path}/finish", {})
+
+    assert api.post(f"{path}/finish", {}).json()["is_new"] is False
+    assert services.cancel(Experiment.objects.get().pk) is False
+
+
+def test_no_episode_is_opened_by_who_saw_the_experiment_before_its_end(api: Api) -> None:
+    path = opened(api)
+    seen = Experiment.objects.get()
+    api.post(f"{path}/finish", {})
+
+    with pytest.raises(Conflict, match="was finished"):
+        pushing.open_episode(seen, "d1", 1, "")
+
+    assert not OpenEpisode.objects.exists()
 
 
 def test_another_persons_experiment_takes_no_pushes(api: Api) -> None:

@@ -39,7 +39,8 @@ class TryForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rows = Reflection.objects.exclude(prompt="").select_related("episode__task")
+        rows = Reflection.objects.filter(experiment__deleted_at=None).exclude(prompt="")
+        rows = rows.select_related("episode__task")
         field = self.fields["reflection"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows

@@ -133,12 +133,12 @@ def ancestors(adapter: Adapter) -> list[Adapter]:
 
 def used_in(adapter: Adapter) -> list[dict[str, Any]]:
     """The experiments that reflected with it, with the reflections it wrote in each."""
-    experiments = Experiment.objects.filter(adapter=adapter.name).order_by("-pk")[:50]
+    experiments = Experiment.objects.filter(adapter=adapter.name, deleted_at=None)
     written = Reflection.objects.filter(adapter=adapter.name)
     return [
         {
             "experiment": experiment,
             "reflections": present.count(written.filter(experiment=experiment).count()),
         }
-        for experiment in experiments
+        for experiment in experiments.order_by("-pk")[:50]
     ]

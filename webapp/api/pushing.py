@@ -18,7 +18,7 @@ from webapp.api.models import OpenEpisode, OpenStep
 from webapp.episodes.models import Episode, Reflection
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment, ExperimentTask
-from webapp.experiments.services import config_of
+from webapp.experiments.services import config_of, drop_begun
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT
 
@@ -108,9 +108,10 @@ def finish_experiment(experiment: Experiment) -> bool:
     running = Experiment.objects.filter(
         pk=experiment.pk, status=Status.RUNNING, source=Experiment.Source.IMPORTED
     )
+    drop_begun(experiment.pk)
     moved = running.update(status=Status.FINISHED, finished_at=timezone.now())
-    if moved:
-        OpenEpisode.objects.filter(experiment=experiment).delete()
+    if not moved:
+        transaction.set_rollback(True)
     return bool(moved)
 
 
@@ -217,8 +218,8 @@ def _rate_late(stored: Reflection, episode: Episode) -> None:
 
 def _task_row(experiment: Experiment, key: str, goal: str) -> ExperimentTask:
     """The task's row in the experiment, added at its end where it is new."""
-    # One at a time: two new tasks must not take the same position.
-    Experiment.objects.select_for_update().get(pk=experiment.pk)
+    # One at a time: two new tasks must not take the same position, and none follows the end.
+    check_open(Experiment.objects.select_for_update().get(pk=experiment.pk))
     task, _ = Task.objects.get_or_create(
         environment=experiment.environment,
         key=key,

@@ -47,10 +47,11 @@ class ExportForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        newest = Experiment.objects.order_by("-pk").values_list("pk", flat=True)[:MOST_OFFERED]
+        kept = Experiment.objects.filter(deleted_at=None)
+        newest = kept.order_by("-pk").values_list("pk", flat=True)[:MOST_OFFERED]
         field = self.fields["experiments"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
-        field.queryset = Experiment.objects.filter(pk__in=list(newest))
+        field.queryset = kept.filter(pk__in=list(newest))
 
     def save(self, owner: User) -> Transfer:
         """Ask for the export."""

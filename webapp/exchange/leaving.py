@@ -19,7 +19,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is taken along: some experiments and task sets by id, or None for all."""
+    """What is taken along: some experiments and task sets by id, or None for all not deleted."""
 
     experiments: list[int] | None = None
     task_sets: list[int] | None = None
@@ -47,10 +47,8 @@ def tasks(scope: Scope) -> Iterator[Row]:
 
 def experiments(scope: Scope) -> Iterator[Row]:
     """How each experiment was set up."""
-    rows = Experiment.objects.select_related("task_set")
-    if scope.experiments is not None:
-        rows = rows.filter(pk__in=scope.experiments)
-    for row in rows.order_by("name").iterator(CHUNK):
+    rows = _experiments(scope).select_related("task_set").order_by("name")
+    for row in rows.iterator(CHUNK):
         yield {
             "experiment": row.name,
             "environment": row.environment,
@@ -167,8 +165,14 @@ def _reflections(scope: Scope) -> "QuerySet[Reflection]":
     )
 
 
+def _experiments(scope: Scope) -> "QuerySet[Experiment]":
+    if scope.experiments is None:
+        return Experiment.objects.filter(deleted_at=None)
+    return Experiment.objects.filter(pk__in=scope.experiments)
+
+
 def _of(scope: Scope, rows: "QuerySet[Any]") -> "QuerySet[Any]":  # of Episode or Reflection
-    return rows if scope.experiments is None else rows.filter(experiment__in=scope.experiments)
+    return rows.filter(experiment__in=_experiments(scope))
 
 
 def _place(row: Reflection) -> Row:
@@ -194,6 +198,7 @@ def _response(row: Response) -> Row:
         "key": str(row.key),
         "replaces": str(row.replaces.key) if row.replaces else None,
         "queue": row.item.queue.name,
+        "copy": row.item.copy,
         "person": row.person.get_username(),
         "entered_by": row.entered_by.get_username(),
         "kind": row.kind,
@@ -215,6 +220,7 @@ def _response(row: Response) -> Row:
 def _decision(row: Adjudication) -> Row:
     return {
         "queue": row.item.queue.name if row.item else None,
+        "copy": row.item.copy if row.item else None,
         "value": row.value,
         "withdrawn": row.withdrawn,
         "gold": row.gold,
@@ -237,13 +243,10 @@ def counts(scope: Scope) -> dict[str, int]:
     members = TaskSetMember.objects.all()
     if scope.task_sets is not None:
         members = members.filter(task_set__in=scope.task_sets)
-    chosen = Experiment.objects.all()
-    if scope.experiments is not None:
-        chosen = chosen.filter(pk__in=scope.experiments)
     written = _of(scope, Reflection.objects.all()).count()
     return {
         "tasks": members.count(),
-        "experiments": chosen.count(),
+        "experiments": _experiments(scope).count(),
         "episodes": _of(scope, Episode.objects.all()).count(),
         "reflections": written,
         "ratings": written,

@@ -45,6 +45,7 @@ TASK = Column("task_id", needed=True, longest=200)
 TRIAL = Column("trial", WHOLE, needed=True, least=1, most=SMALL)
 SPLIT = Column("split", longest=40)
 RATINGS = tuple(Column(f"{name}_rating", NUMBER) for name in ("automatic", "human", "effective"))
+COPY = Column("copy", WHOLE, least=0, most=SMALL)  # of an item that is asked again; missing is 0
 CANDIDATE = (
     Column("text", needed=True),
     Column("seed", WHOLE, needed=True),
@@ -54,6 +55,7 @@ RESPONSE = (
     Column("key", needed=True, longest=36),
     Column("replaces", longest=36),
     Column("queue", needed=True, longest=160),
+    COPY,
     Column("person", needed=True, longest=150),
     Column("entered_by", needed=True, longest=150),
     Column("kind", needed=True, longest=10),
@@ -72,6 +74,7 @@ RESPONSE = (
 )
 DECISION = (
     Column("queue", longest=160),
+    COPY,
     Column("value", NUMBER),
     Column("withdrawn", FLAG),
     Column("gold", FLAG),

@@ -121,14 +121,30 @@ def pause(experiment_id: int) -> bool:
     return played.move(experiment_id, to=Status.PAUSED, from_any=[Status.QUEUED, Status.RUNNING])
 
 
+@transaction.atomic
 def cancel(experiment_id: int) -> bool:
     """End it for good; what was recorded stays."""
     open_states = [Status.DRAFT, Status.QUEUED, Status.RUNNING, Status.PAUSED, Status.FAILED]
-    with transaction.atomic():
-        moved = Experiment.objects.move(experiment_id, to=Status.CANCELLED, from_any=open_states)
-        if moved:
-            Experiment.objects.filter(pk=experiment_id).update(finished_at=timezone.now())
+    drop_begun(experiment_id)
+    moved = Experiment.objects.move(experiment_id, to=Status.CANCELLED, from_any=open_states)
+    if moved:
+        Experiment.objects.filter(pk=experiment_id).update(finished_at=timezone.now())
+    else:
+        transaction.set_rollback(True)  # what is under way goes on
     return moved
+
+
+def drop_begun(experiment_id: int) -> None:
+    """Forget the trials that are under way: for an experiment that ends in this transaction.
+
+    To be called before the experiment's row is changed: recording a trial locks in this order.
+    A worker that plays one shows it again until it notices the end, and then gives it back.
+    """
+    begun = Experiment.objects.get(pk=experiment_id).open_episodes
+    list(begun.select_for_update())  # a step that is just arriving is waited for
+    begun.all().delete()
+    live = ExperimentTask.objects.filter(experiment=experiment_id, live_trial__gt=0)
+    live.update(live_trial=0, live_step=0, live_action="")
 
 
 @transaction.atomic

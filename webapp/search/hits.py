@@ -21,6 +21,7 @@ FILTERS = {
     "experiment": "x.id = %s",
     "outcome": "e.success = %s",
 }
+BESIDES = "x.id <> ALL(%s)"
 
 
 class TooBroad(Exception):
@@ -37,7 +38,7 @@ class Match:
 
     scope: Scope
     query: str
-    filters: tuple[tuple[str, Any], ...]
+    filters: tuple[tuple[str, Any], ...]  # conditions, each with its value
     is_common: bool = False
 
     @property
@@ -48,7 +49,7 @@ class Match:
     def sql(self, where: str = "") -> str:
         """Their ids without order or limit; the texts come from this module alone."""
         joins = self.scope.joins if self.filters else ""
-        wanted = "".join(f" AND {FILTERS[name]}" for name, _ in self.filters)
+        wanted = "".join(f" AND {condition}" for condition, _ in self.filters)
         return (
             f"SELECT d.id FROM {self.scope.table} d{joins}"
             f" WHERE {self.scope.vector} @@ to_tsquery('simple', %s){wanted}{where}"
@@ -75,23 +76,30 @@ class Facets:
 
 
 def match_of(scope: Scope, words: Words, asked: Mapping[str, Any]) -> Match:
-    """The match of a valid form; to be made inside `bounded`."""
+    """The match of a valid form; to be made inside `bounded`.
+
+    Deleted experiments are left out, unless it is one that was asked for by its id.
+    """
     chosen = [(name, asked[name]) for name in FILTERS if name in asked]
-    filters = tuple((n, v == "solved" if n == "outcome" else v) for n, v in chosen)
+    filters = [(FILTERS[n], v == "solved" if n == "outcome" else v) for n, v in chosen]
     query = words.as_query(scope.weight)
-    return Match(scope, query, filters, is_common=_is_common(scope, query))
+    is_common, deleted = _probe(scope, query)
+    if deleted and "experiment" not in asked:
+        filters.append((BESIDES, deleted))
+    return Match(scope, query, tuple(filters), is_common)
 
 
-def _is_common(scope: Scope, query: str) -> bool:
-    """Whether the newest rows hold enough of it, whatever the filters."""
+def _probe(scope: Scope, query: str) -> tuple[bool, list[int]]:
+    """Whether the newest rows hold enough of it, whatever the filters; the deleted experiments."""
     newest = f"(SELECT * FROM {scope.table} ORDER BY id DESC LIMIT %s) d"
     wanted = f"{scope.vector} @@ to_tsquery('simple', %s)"
     sql = (
-        "SELECT count(*), set_config('statement_timeout', %s, true)"  # for what comes behind it
+        "SELECT count(*), set_config('statement_timeout', %s, true),"  # for what comes behind it
+        " (SELECT array_agg(id) FROM experiments_experiment WHERE deleted_at IS NOT NULL)"
         f" FROM (SELECT 1 FROM {newest} WHERE {wanted} LIMIT %s) found"
     )
-    ((number, _),) = _rows(sql, [str(LIMIT_MS), NEWEST_PROBED, query, COMMON_FROM])
-    return bool(number >= COMMON_FROM)
+    ((number, _, deleted),) = _rows(sql, [str(LIMIT_MS), NEWEST_PROBED, query, COMMON_FROM])
+    return number >= COMMON_FROM, deleted or []
 
 
 def newest_ids(

@@ -95,8 +95,8 @@ def words_on(items: Sequence[SnapshotItem]) -> dict[int, list[Word]]:
 
 
 def written_with(adapter: Adapter) -> "QuerySet[Reflection]":
-    """Every reflection it wrote, with the episode it reflected on."""
-    rows = Reflection.objects.filter(adapter=adapter.name)
+    """Every reflection it wrote, with the episode it reflected on; none of deleted experiments."""
+    rows = Reflection.objects.filter(adapter=adapter.name, experiment__deleted_at=None)
     return rows.select_related("episode__task", "experiment").defer(
         "prompt", "candidates", "episode__task__payload", "experiment__config"
     )

@@ -84,7 +84,7 @@ class Terms:
 
 def candidates(selection: Selection) -> "QuerySet[Reflection]":
     """The reflections that the filter lets through."""
-    rows = Reflection.objects.filter(RATINGS[selection.rating])
+    rows = Reflection.objects.filter(RATINGS[selection.rating], experiment__deleted_at=None)
     if selection.experiments:
         rows = rows.filter(experiment__in=selection.experiments)
     if selection.no_repeats:
@@ -160,6 +160,7 @@ def _by_score(adapter: int | None, rows: "QuerySet[Reflection]") -> _Scored:
 def _gold(selection: Selection) -> list[int]:
     """Decided gold of the chosen experiments, answered or not."""
     decided = Adjudication.objects.current().filter(gold=True)
+    decided = decided.filter(reflection__experiment__deleted_at=None)
     if selection.experiments:
         decided = decided.filter(reflection__experiment__in=selection.experiments)
     return sorted(decided.values_list("reflection", flat=True))

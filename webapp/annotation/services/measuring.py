@@ -70,7 +70,7 @@ def reflections_without_score(
     scored = ModelScore.objects.filter(adapter=adapter, reflection=OuterRef("pk"))
     rows = Reflection.objects.filter(~Exists(scored)).exclude(prompt="").order_by("pk")
     if snapshot is None:
-        return rows
+        return rows.filter(experiment__deleted_at=None)
     held = snapshot.items.filter(split=SnapshotItem.Split.VALIDATION)
     return rows.filter(pk__in=held.values("reflection"))
 

@@ -35,8 +35,9 @@ class AskForm(forms.Form):
 @require_GET
 @permission_required(VIEW, raise_exception=True)
 def counterfactual_list(request: HtmxHttpRequest) -> HttpResponse:
-    """All of them, newest first."""
-    rows = Counterfactual.objects.select_related("reflection__episode__task").defer(
+    """All of them but those of deleted experiments, newest first."""
+    rows = Counterfactual.objects.filter(reflection__experiment__deleted_at=None)
+    rows = rows.select_related("reflection__episode__task").defer(
         "reflection__prompt", "reflection__episode__task__payload"
     )
     page = page_of(rows.prefetch_related("replays"), request.GET, PAGE_SIZE)

@@ -41,6 +41,8 @@ class ReflectionFilter(forms.Form):
         chosen = RATINGS.get(self.cleaned_data.get("rating", ""), {})
         if experiment := self.cleaned_data.get("experiment"):
             reflections = reflections.filter(experiment=experiment)
+        else:
+            reflections = reflections.filter(experiment__deleted_at=None)
         if self.cleaned_data.get("repeats"):
             reflections = reflections.filter(repeats_previous=True)
         return reflections.filter(**chosen)

@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection
-from django.utils import timezone
+from django.db import connection, transaction
 
 from retro_core.errors import InvalidInput
-from webapp.annotation.models import Queue, QueueItem, RatingEvent, Response
+from webapp.annotation.models import QueueItem, RatingEvent, Response
 from webapp.annotation.services.effects import Reason, settle
 from webapp.episodes.log_lines import moment
 from webapp.episodes.models import Reflection
@@ -19,9 +18,9 @@ from webapp.exchange.checking import json_value
 from webapp.exchange.columns import Row
 from webapp.exchange.reading import Found
 from webapp.exchange.taking.counts import Refuse, Taken
+from webapp.exchange.taking.queues import MARK, item_of, settle_places
 from webapp.exchange.taking.reflections import Place, first_of_their_place, place_of
 
-MARK = {"imported": True}
 INSERT_DECISION = """
 INSERT INTO annotation_adjudication (reflection_id, item_id, value, decided_by_id, replaces_id,
 withdrawn, gold, why, decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
@@ -34,6 +33,7 @@ class RatingShelf:
     def __init__(self, taken: Taken, importer: User | None) -> None:
         self.taken, self.importer = taken, importer
         self._touched: set[int] = set()
+        self._items: set[int] = set()
         self._seen: set[Place] = set()
         self._people: dict[str, User] = {}
 
@@ -49,25 +49,34 @@ class RatingShelf:
             try:
                 is_new = self._take(row.values, reflection)
             except InvalidInput as error:
+                self._people.clear()  # those made for this row are gone with it
                 refuse(row.number, str(error))
             else:
                 counted = self.taken.new if is_new else self.taken.known
                 counted["ratings"] += 1
 
     def close(self) -> None:
-        """Bring the effective ratings up to date with what was added."""
+        """Bring places in queues and effective ratings up to date with what was added."""
+        settle_places(self._items)
         settle(self._touched, Reason(self.importer, RatingEvent.Cause.IMPORT, "Imported"))
 
     def _take(self, row: Row, reflection: Reflection) -> bool:
+        """Add the whole row or nothing of it; False if all of it was here."""
         responses, decisions = row.get("responses") or [], row.get("decisions") or []
-        added = [self._respond(one, reflection) for one in responses]
-        decided = bool(decisions) and self._decide(decisions, reflection)
+        if not responses and not decisions:
+            return False
+        items: set[int] = set()
+        with transaction.atomic():
+            added = [self._respond(one, reflection, items) for one in responses]
+            decided = self._decide(decisions, reflection)
+        self._items |= items
         if any(added) or decided:
             self._touched.add(reflection.pk)
         return any(added) or decided
 
-    def _respond(self, row: Row, reflection: Reflection) -> bool:
-        known = Response.objects.filter(key=row["key"]).first()
+    def _respond(self, row: Row, reflection: Reflection, items: set[int]) -> bool:
+        """Add an answer, and to `items` the one whose places it changes."""
+        known = Response.objects.filter(key=row["key"]).select_related("item__queue").first()
         if known is not None:
             if (known.reflection_id, known.kind, known.value) != (
                 reflection.pk,
@@ -75,8 +84,11 @@ class RatingShelf:
                 row.get("value"),
             ):
                 raise InvalidInput(f"the answer {row['key']} is here with other words")
+            if known.item.queue.selection == MARK:  # an earlier import may have given no place
+                items.add(known.item_id)
             return False
-        item = _item(row["queue"], reflection)
+        item = item_of(row, reflection)
+        items.add(item.pk)
         person = self._person(row["person"])
         replaces = _replaced(row, item, person)
         Response.objects.create(
@@ -92,20 +104,21 @@ class RatingShelf:
         return True
 
     def _decide(self, rows: list[Row], reflection: Reflection) -> bool:
+        """Add the decisions that follow those stored here; an older file lacks the last ones."""
         stored = list(reflection.adjudications.select_related("decided_by").order_by("pk"))
-        if stored:
-            said = [(one.value, one.decided_by.get_username()) for one in stored]
-            if said != [(row.get("value"), row["decided_by"]) for row in rows]:
-                raise InvalidInput("the reflection was decided otherwise here")
-            return False
-        last: int | None = None
-        for row in rows:
-            item = _item(row["queue"], reflection) if row.get("queue") else None
+        said = [(one.value, one.decided_by.get_username()) for one in stored]
+        told = [(row.get("value"), row["decided_by"]) for row in rows]
+        both = min(len(said), len(told))
+        if said[:both] != told[:both]:
+            raise InvalidInput("the reflection was decided otherwise here")
+        last = stored[-1].pk if stored else None
+        for row in rows[both:]:
+            item = item_of(row, reflection) if row.get("queue") else None
             decider = self._person(row["decided_by"])
             columns = [reflection.pk, item and item.pk, row.get("value"), decider.pk, last]
             words = [bool(row.get("withdrawn")), bool(row.get("gold")), row.get("why") or ""]
             last = _insert_decision([*columns, *words, moment(row["at"], "at")])
-        return True
+        return len(told) > len(said)
 
     def _person(self, name: str) -> User:
         """The account of that name; one that is made here cannot sign in."""
@@ -131,19 +144,6 @@ def _reflections(rows: Sequence[Found]) -> dict[Place, Reflection]:
         .only("experiment__name", "episode__task__key", "episode__trial")
     )
     return {(row.experiment.name, row.episode.task.key, row.episode.trial): row for row in found}
-
-
-def _item(name: str, reflection: Reflection) -> QueueItem:
-    found = QueueItem.objects.filter(queue__name=name, reflection=reflection).first()
-    if found is not None:
-        return found
-    queue, _ = Queue.objects.get_or_create(
-        name=name,
-        defaults={"selection": MARK, "notes": "Imported.", "closed_at": timezone.now()},
-    )
-    if queue.selection != MARK:
-        raise InvalidInput(f"the queue {name!r} here does not hold this reflection")
-    return QueueItem.objects.create(queue=queue, reflection=reflection)
 
 
 def _replaced(row: Row, item: QueueItem, person: User) -> Response | None:

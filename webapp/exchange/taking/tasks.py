@@ -1,4 +1,4 @@
-"""Task sets from rows: new ones grow row by row, stored ones must say the same."""
+"""Task sets from rows: new and imported ones grow, others that are stored must say the same."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +9,7 @@ from webapp.exchange.checking import json_value
 from webapp.exchange.reading import Found
 from webapp.exchange.taking.counts import Refuse, Taken
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
-from webapp.tasks.services import store_tasks
+from webapp.tasks.services import IMPORTED_SPLIT, store_tasks
 
 Keyed = tuple[str, str]
 BATCH = 500
@@ -64,28 +64,42 @@ class TaskShelf:
         return found
 
     def _compare(self, name: str, rows: Sequence[Found], refuse: Refuse) -> None:
-        """Rows of a task set that was here before: the same, or refused."""
-        agreeing = self._tasks(rows, refuse)
+        """Rows of a task set that was here before: the same, or refused.
+
+        One that an import or an agent made grows, and its order means nothing.
+        """
+        agreeing, places = self._tasks(rows, refuse), self._stored[name]
+        grows = self._sets[name].split == IMPORTED_SPLIT
+        taken = set(places.values())
+        members = []
         for row in rows:
-            key = row.values["task_id"]
+            key, position = row.values["task_id"], row.values["position"]
             if key not in agreeing:
                 continue
-            if self._stored[name].get(key) == row.values["position"]:
+            if places.get(key) == position or (grows and key in places):
                 self.taken.known["tasks"] += 1
+            elif grows:
+                places[key] = position if position not in taken else max(taken) + 1
+                taken.add(places[key])
+                members.append(self._member(name, agreeing[key], places[key]))
             else:
                 refuse(row.number, f"a task set named {name!r} is here with other tasks")
+        self._join(members)
 
     def _add(self, name: str, rows: Sequence[Found], refuse: Refuse) -> None:
         stored = self._tasks(rows, refuse)
-        members = [
-            TaskSetMember(
-                task_set=self._sets[name],
-                task=stored[row.values["task_id"]],
-                position=row.values["position"],
-            )
-            for row in rows
-            if row.values["task_id"] in stored
-        ]
+        self._join(
+            [
+                self._member(name, stored[row.values["task_id"]], row.values["position"])
+                for row in rows
+                if row.values["task_id"] in stored
+            ]
+        )
+
+    def _member(self, name: str, task: Task, position: int) -> TaskSetMember:
+        return TaskSetMember(task_set=self._sets[name], task=task, position=position)
+
+    def _join(self, members: list[TaskSetMember]) -> None:
         TaskSetMember.objects.bulk_create(members, batch_size=BATCH)
         self.taken.new["tasks"] += len(members)
 

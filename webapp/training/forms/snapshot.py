@@ -60,7 +60,8 @@ class QueryForm(forms.Form):
         experiments = self.fields["experiments"]
         assert isinstance(experiments, forms.ModelMultipleChoiceField)
         experiments.queryset = reflecting.order_by("-pk")
-        self._offer("environments", Experiment.objects.values_list("environment", flat=True))
+        kept = Experiment.objects.filter(deleted_at=None)
+        self._offer("environments", kept.values_list("environment", flat=True))
         self._offer("task_splits", Task.objects.values_list("split", flat=True))
         self._offer("task_types", Task.objects.values_list("task_type", flat=True))
 

@@ -22,7 +22,7 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class BufferQuery:
-    """What of the replay buffer to take. An empty list takes all.
+    """What of the replay buffer to take. An empty list takes all; nothing deleted is taken.
 
     `repeats`: keep all, drop equal texts to equal prompts (exact), drop also those that repeat the
     reflection of the trial before (near).
@@ -46,7 +46,7 @@ class BufferQuery:
 def rated_reflections(query: BufferQuery) -> "QuerySet[Reflection]":
     """The rows that the query allows, oldest first; repeats are still among them."""
     column = RATING_COLUMNS[query.rating_source]
-    chosen: dict[str, Any] = {f"{column}__isnull": False}
+    chosen: dict[str, Any] = {f"{column}__isnull": False, "experiment__deleted_at": None}
     if query.environments:
         chosen["experiment__environment__in"] = query.environments
     if query.experiments:
