@@ -1,13 +1,14 @@
 """Making queues: which reflections, how sampled; and the changes a queue may have later."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from webapp.annotation.models import (
@@ -173,10 +174,12 @@ def _draw(
 
 
 def _disputed() -> set[int]:
-    """Reflections that people gave different values, still undecided."""
-    spread = Response.objects.valued().values("reflection").order_by("reflection")
-    spread = spread.annotate(low=Min("value"), high=Max("value"), people=Count("pk"))
-    differing = {row["reflection"] for row in spread if row["low"] != row["high"]}
+    """Reflections that different people gave different values, still undecided."""
+    given: dict[int, set[float | None]] = defaultdict(set)
+    rows = Response.objects.valued().newest_of_each()
+    for reflection_id, value in rows.values_list("reflection", "value"):
+        given[reflection_id].add(value)
+    differing = {pk for pk, values in given.items() if len(values) > 1}
     decided = Reflection.objects.filter(
         adjudications__withdrawn=False, adjudications__replaced_by=None
     )
