@@ -81,7 +81,8 @@ class TermsForm(forms.Form):
         required=False,
         initial=True,
         label="Tell annotators the gold decision",
-        help_text="After their own answer. Only the first answer is counted against gold.",
+        help_text="After their own answer, of which only the first is counted against gold."
+        " Off: not before the queue is closed.",
     )
     scored_by = forms.ModelChoiceField(
         Adapter.objects.reward_models(),

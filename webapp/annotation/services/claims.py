@@ -11,6 +11,8 @@ from django.utils import timezone
 from webapp.annotation.models import Assignment, Queue, QueueItem
 from webapp.annotation.models.queues import LEASE
 
+_DONE = Count("assignments", filter=Q(assignments__state=Assignment.State.DONE))
+
 
 def next_item(queue: Queue, person_id: int) -> QueueItem | None:
     """The person's begun item, else a free one in their own order, else one they skipped."""
@@ -88,16 +90,15 @@ def waiting_for(queue: Queue, person_id: int) -> int:
 
 def progress(queue_ids: list[int]) -> dict[int, tuple[int, int]]:
     """Answers given and items, of each queue; answers beyond an item's overlap fill no other's."""
-    done = Count("assignments", filter=Q(assignments__state=Assignment.State.DONE))
     rows = QueueItem.objects.filter(queue__in=queue_ids).values("queue").order_by("queue")
-    counted = rows.annotate(done=done, items=Count("pk", distinct=True))
+    counted = rows.annotate(done=_DONE, items=Count("pk", distinct=True))
     beyond = _beyond_overlap(queue_ids)
     return {row["queue"]: (row["done"] - beyond[row["queue"]], row["items"]) for row in counted}
 
 
 def _beyond_overlap(queue_ids: list[int]) -> Counter[int]:
     """How many answers each queue has beyond its overlap, which may have been lowered."""
-    items = QueueItem.objects.filter(queue__in=queue_ids).with_done()
+    items = QueueItem.objects.filter(queue__in=queue_ids).annotate(done=_DONE)
     over = items.filter(done__gt=F("queue__overlap"))
     beyond: Counter[int] = Counter()
     for queue_id, done, overlap in over.values_list("queue", "done", "queue__overlap"):
