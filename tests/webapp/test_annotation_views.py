@@ -24,6 +24,7 @@ READS = {
     "/annotation/": ("viewer", "queues"),
     "/annotation/queues/new/": ("researcher", ""),
     "/annotation/queues/{queue}/": ("viewer", "progress"),
+    "/annotation/queues/{queue}/guidelines/1/": ("viewer", ""),
     "/annotation/queues/{queue}/items/{item}/": ("annotator", "outcome"),
     "/annotation/queues/{queue}/bulk/": ("annotator", ""),
     "/annotation/queues/{queue}/agreement/": ("viewer", "agreement"),
