@@ -21,6 +21,7 @@ FOR: dict[str, str] = {
     **dict.fromkeys(["next", "item", "take", "skip", "draft", "beat", "submit"], "annotator"),
     **dict.fromkeys(["undo", "bulk", "bulk_answer", "batch", "batch_undo"], "annotator"),
     "comment": "annotator",
+    "withdraw": "researcher",
     **dict.fromkeys(["new", "change", "guidelines", "act", "disputes", "decide"], "researcher"),
     **dict.fromkeys(["import", "jsonl", "parquet", "argilla", "label_studio"], "researcher"),
     **dict.fromkeys(["queue_counterfactual", "counterfactual_ask"], "researcher"),

@@ -48,6 +48,7 @@ WRITES = {
     "/annotation/queues/{queue}/items/{item}/draft/": "annotator",
     "/annotation/queues/{queue}/items/{item}/beat/": "annotator",
     "/annotation/queues/{queue}/items/{item}/submit/": "annotator",
+    "/annotation/reflections/{reflection}/withdraw/": "researcher",
     "/annotation/discussions/reflection/{reflection}/add/": "annotator",
     "/annotation/audit/revert/": "administrator",
     "/annotation/rule/": "administrator",

@@ -54,6 +54,7 @@ urlpatterns = [
     path("batches/<int:batch_id>/", bulk.batch_detail, name="batch"),
     path("batches/<int:batch_id>/undo/", bulk.batch_undo, name="batch_undo"),
     path("reflections/<int:reflection_id>/", history.reflection_history, name="history"),
+    path("reflections/<int:reflection_id>/withdraw/", decide.decision_withdraw, name="withdraw"),
     path("discussions/<slug:kind>/<int:target_id>/", comments.discussion, name="discussion"),
     path("discussions/<slug:kind>/<int:target_id>/add/", comments.comment_add, name="comment"),
     path("counterfactuals/", counterfactuals.counterfactual_list, name="counterfactuals"),
