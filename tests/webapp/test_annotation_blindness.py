@@ -66,3 +66,19 @@ def test_a_search_finds_no_word_of_a_discussion_that_is_hidden(item: QueueItem) 
 
     assert "Clearly a" not in text(signed_in(person("ben")).get(path))
     assert "Clearly a" in text(signed_in(person("rea", "researcher")).get(path))
+
+
+@pytest.mark.parametrize("order", ["newest", "best"])
+def test_hidden_comments_neither_end_a_search_nor_are_counted(item: QueueItem, order: str) -> None:
+    ann = person("ann")
+    comments.add(item.reflection.experiment, ann, "A useful experiment.")
+    for number in range(21):  # a page of them and one more
+        comments.add(item.reflection, ann, f"Useful, {number} times.")
+    path = f"/search/?q=useful&scope=comments&order={order}"
+
+    asked = text(signed_in(person("ben")).get(path))
+
+    assert "experiment." in asked
+    assert ">1 match." in asked
+    assert "times" not in asked
+    assert "22 matches" in text(signed_in(person("rea", "researcher")).get(path))

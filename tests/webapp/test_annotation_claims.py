@@ -14,7 +14,9 @@ from tests.webapp.annotated import (
     override,
     person,
     queue_of,
+    signed_in,
 )
+from tests.webapp.pages import text
 from webapp.annotation.models import (
     Assignment,
     Draft,
@@ -22,6 +24,7 @@ from webapp.annotation.models import (
     QueueItem,
     Response,
 )
+from webapp.annotation.rows import queue_rows
 from webapp.annotation.services import answers, claims
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,26 @@ def test_a_raised_overlap_opens_items_again_and_a_lowered_one_drops_nothing(
     with pytest.raises(answers.Refused):
         give(item, ben, override(1.0))
     assert effective(item) == 1.0
+
+
+def test_answers_beyond_a_lowered_overlap_do_not_hide_the_work_that_waits(
+    ann: User, ben: User
+) -> None:
+    queue = queue_of(count=4, overlap=2)
+    for item in queue.items.order_by("pk")[:2]:
+        give(item, ann, override(1.0))
+        give(item, ben, override(1.0))
+    Queue.objects.update(overlap=1)
+
+    queue.refresh_from_db()
+    (row,) = queue_rows([queue])
+
+    assert (row.done, row.wanted, row.share) == (2, 4, 50)
+    assert claims.waiting_for(queue, ann.pk) == 2
+    for path in ("/annotation/", f"/annotation/queues/{queue.pk}/"):
+        page = text(signed_in(ann).get(path))
+        assert ">none<" not in page
+        assert "none: every item" not in page
 
 
 def test_a_skipped_item_stays_last_when_another_takes_a_place_there(ann: User, ben: User) -> None:

@@ -80,7 +80,7 @@ def test_guidelines_are_versioned_and_their_html_is_harmless(queue: Queue) -> No
     lead = signed_in(person("lea", "researcher"))
     evil = "<script>alert(1)</script> [x](javascript:alert(1)) ![y](http://e/x.png) **bold**"
 
-    lead.post(f"/annotation/queues/{queue.pk}/guidelines/", {"text": evil})
+    lead.post(f"/annotation/queues/{queue.pk}/guidelines/", {"text": evil, "seen": 1})
     page = text(lead.get(f"/annotation/queues/{queue.pk}/"))
 
     assert queue.guidelines.count() == 2
@@ -173,6 +173,8 @@ def test_gold_and_single_values_are_not_told_to_those_who_still_answer() -> None
     assert "+0.62" in lead
     assert "1 of 1" not in asked
     assert "+0.62" not in asked
+    assert ">0 %<" in lead
+    assert ">0 %<" not in asked  # the share accepted, which of one answer is that answer
 
 
 def test_a_queue_that_is_sent_twice_at_once_is_refused_the_second_time() -> None:

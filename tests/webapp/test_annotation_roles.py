@@ -16,10 +16,12 @@ from webapp.episodes.models import Reflection
 pytestmark = pytest.mark.django_db
 FOR: dict[str, str] = {
     **dict.fromkeys(["list", "queue", "agreement", "history", "discussion"], "viewer"),
+    "guidelines_version": "viewer",
     **dict.fromkeys(["counterfactuals", "counterfactual", "effect", "retraining"], "viewer"),
     **dict.fromkeys(["next", "item", "take", "skip", "draft", "beat", "submit"], "annotator"),
     **dict.fromkeys(["undo", "bulk", "bulk_answer", "batch", "batch_undo"], "annotator"),
     "comment": "annotator",
+    "withdraw": "researcher",
     **dict.fromkeys(["new", "change", "guidelines", "act", "disputes", "decide"], "researcher"),
     **dict.fromkeys(["import", "jsonl", "parquet", "argilla", "label_studio"], "researcher"),
     **dict.fromkeys(["queue_counterfactual", "counterfactual_ask"], "researcher"),
@@ -51,6 +53,7 @@ def ids() -> dict[str, object]:
         "kind": "reflection",
         "target_id": item.reflection_id,
         "action": "close",
+        "version": 1,
     }
 
 

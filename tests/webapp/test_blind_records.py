@@ -87,7 +87,7 @@ def test_a_file_with_peoples_values_waits_for_ones_own_answer(
 
     refused = ben.get(path)
     assert refused.status_code == 403
-    assert "ask you about 1 of its reflections" in text(refused)
+    assert "keeps that from you for 1 of its reflections" in text(refused)
 
     give(item, person("ben"), override(0.75))
     assert b"0.75" in b"".join(ben.get(path).streaming_content)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from webapp.annotation.models import (
 )
 from webapp.annotation.services import counterfactual
 from webapp.annotation.services.making import Selection, sample
+from webapp.annotation.views import counterfactuals
 from webapp.episodes.models import Reflection
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.snapshots import freeze
@@ -74,6 +75,24 @@ def test_replays_do_not_tell_an_annotator_what_a_blind_queue_hides() -> None:
 
     assert "+1.00" not in text(ann.get(f"/annotation/counterfactuals/{item.reflection_id}/"))
     assert "+1.00" not in text(ann.get("/annotation/counterfactuals/"))
+
+
+def test_a_page_of_hidden_replays_does_not_end_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfactuals, "PAGE_SIZE", 2)
+    for row in reflections(3, name="windows"):
+        replayed(row, [1.0, 1.0])
+    queue = queue_of(count=3)  # newer, and hidden until they are answered
+    for item in queue.items.all():
+        replayed(item.reflection, [0.5, 0.5])
+    ann, lead = signed_in(person("ann")), signed_in(person("lea"))
+
+    first = ann.get("/annotation/counterfactuals/")
+    second = ann.get(f"/annotation/counterfactuals/{first.context['page'].older}")
+
+    assert text(first).count("wrong in windows") == 2
+    assert text(second).count("wrong in windows") == 1
+    assert "wrong in doors" not in text(first) + text(second)
+    assert text(lead.get("/annotation/counterfactuals/")).count("wrong in doors") == 2
 
 
 def test_a_snapshot_takes_the_counterfactual_rating_of_those_that_have_one() -> None:

@@ -54,6 +54,18 @@ def test_a_text_is_cut_at_its_blocks_and_other_fences_stay_code() -> None:
     assert blocks(fenced("curve") + "\n" + "> " + fenced("curve"))[0].options == {}
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\r", "\r\n"])
+def test_a_character_that_may_end_a_line_moves_no_block(odd: str) -> None:
+    body = f"# One{odd}two\n" + fenced("curve", f"title: a{odd}b: c", "experiments: 3") + "\nthree"
+
+    first, block, last = split(body)
+
+    plain = "\n" if odd.startswith("\r") else odd
+    assert (first, last) == (f"# One{plain}two", "three")
+    assert block.numbers("experiments", 8) == [3]
+    assert block.options["title"] == ("a" if plain == "\n" else f"a{odd}b: c")
+
+
 def test_a_chart_spans_its_axes() -> None:
     drawn = chart(
         {

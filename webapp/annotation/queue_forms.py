@@ -81,7 +81,8 @@ class TermsForm(forms.Form):
         required=False,
         initial=True,
         label="Tell annotators the gold decision",
-        help_text="After their own answer. Only the first answer is counted against gold.",
+        help_text="After their own answer, of which only the first is counted against gold."
+        " Off: not before the queue is closed.",
     )
     scored_by = forms.ModelChoiceField(
         Adapter.objects.reward_models(),
@@ -99,19 +100,36 @@ class TermsForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = self.fields["people"]
-        assert isinstance(people, forms.ModelMultipleChoiceField)
-        people.queryset = annotators()
+        self._offer(annotators())
+
+    def _offer(self, people: Any) -> None:
+        field = self.fields["people"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = people
 
 
 class ChangeForm(TermsForm):
-    """The same, over a queue that stands."""
+    """The same, over a queue that stands.
 
-    def save(self, queue: Queue) -> None:
+    It offers those who are named already too, although they may annotate no more: a queue without
+    named people is open to everyone, and nobody is to open it unawares.
+    """
+
+    def __init__(self, queue: Queue, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue = queue
+        may = annotators().values("pk")
+        everyone = User.objects.filter(Q(pk__in=may) | Q(named_queues=queue)).distinct()
+        self._offer(everyone.order_by("username"))
+        names = queue.people.exclude(pk__in=may).order_by("username")
+        if gone := ", ".join(names.values_list("username", flat=True)):
+            self.fields["people"].help_text += f" Named, but may not annotate now: {gone}."
+
+    def save(self) -> None:
         """Store the new terms; answers that are there stay."""
         values = dict(self.cleaned_data)
-        queue.people.set(values.pop("people"))
-        Queue.objects.filter(pk=queue.pk).update(**values)
+        self.queue.people.set(values.pop("people"))
+        Queue.objects.filter(pk=self.queue.pk).update(**values)
 
 
 class QueueForm(TermsForm):

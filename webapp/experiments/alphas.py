@@ -8,10 +8,11 @@ from webapp.annotation.models import Response
 
 
 def alphas(ids: Sequence[int]) -> dict[int, float | None]:
-    """Krippendorff's alpha by experiment; None where no reflection has two answers."""
+    """Krippendorff's alpha by experiment; None where no two people valued one reflection."""
     rows = (
         Response.objects.valued()
         .filter(reflection__experiment__in=list(ids))
+        .newest_of_each()
         .values_list("reflection__experiment", "reflection", "value")
     )
     units: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))

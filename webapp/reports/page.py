@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from webapp import present
 from webapp.annotation.markdown import as_html
-from webapp.annotation.services.blindness import hidden_from
+from webapp.annotation.services.blindness import unrated_for
 from webapp.experiments.models import Experiment
 from webapp.reports.chart import Chart, chart
 from webapp.reports.models import FrozenBlock, Report, Review
@@ -54,7 +54,7 @@ class ReviewPanel:
 def parts(text: str, person: User | AnonymousUser, report: Report | None = None) -> list[Part]:
     """Prose and blocks in order; a frozen block that was never saved is drawn as it is now.
 
-    The rating of a reflection is left out while a blind queue may ask the person about it.
+    The rating of a reflection is left out while a queue keeps it from the person.
     """
     frozen = {} if report is None else {one.key: one for one in report.frozen_blocks.all()}
     found = [
@@ -64,7 +64,7 @@ def parts(text: str, person: User | AnonymousUser, report: Report | None = None)
     quoted = [
         one.content["id"] for one in found if one.kind == "reflection" and "id" in one.content
     ]
-    hidden = hidden_from(person, quoted) if quoted else set()
+    hidden = unrated_for(person, quoted) if quoted else set()
     return [_unrated(one) if one.content.get("id") in hidden else one for one in found]
 
 

@@ -1,6 +1,6 @@
 """The queries of the search page. Each is bounded, however common the word."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +33,15 @@ class Match:
     """The rows of a scope that hold the words and pass the filters, as SQL with its values.
 
     Rows with common words are met soon on a walk from the newest row on; those with rare words
-    must come from the index of words, and the database cannot know which words are rare.
+    must come from the index of words, and the database cannot know which words are rare. Comments
+    on the reflections `left_out` are no matches: to count them would tell their words.
     """
 
     scope: Scope
     query: str
     filters: tuple[tuple[str, Any], ...]  # conditions, each with its value
     is_common: bool = False
+    left_out: tuple[int, ...] = ()
 
     @property
     def order(self) -> str:
@@ -50,6 +52,8 @@ class Match:
         """Their ids without order or limit; the texts come from this module alone."""
         joins = self.scope.joins if self.filters else ""
         wanted = "".join(f" AND {condition}" for condition, _ in self.filters)
+        if self.left_out:
+            wanted += " AND coalesce(d.reflection_id, 0) <> ALL(%s)"
         return (
             f"SELECT d.id FROM {self.scope.table} d{joins}"
             f" WHERE {self.scope.vector} @@ to_tsquery('simple', %s){wanted}{where}"
@@ -58,7 +62,8 @@ class Match:
     @property
     def values(self) -> list[Any]:
         """What fills the places of `sql`."""
-        return [self.query, *(value for _, value in self.filters)]
+        left_out = [list(self.left_out)] if self.left_out else []
+        return [self.query, *(value for _, value in self.filters), *left_out]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ class Facets:
         return self.total >= NEWEST_LOOKED_AT
 
 
-def match_of(scope: Scope, words: Words, asked: Mapping[str, Any]) -> Match:
+def match_of(
+    scope: Scope, words: Words, asked: Mapping[str, Any], left_out: Iterable[int] = ()
+) -> Match:
     """The match of a valid form; to be made inside `bounded`.
 
     Deleted experiments are left out, unless it is one that was asked for by its id.
@@ -86,7 +93,7 @@ def match_of(scope: Scope, words: Words, asked: Mapping[str, Any]) -> Match:
     is_common, deleted = _probe(scope, query)
     if deleted and "experiment" not in asked:
         filters.append((BESIDES, deleted))
-    return Match(scope, query, tuple(filters), is_common)
+    return Match(scope, query, tuple(filters), is_common, tuple(left_out))
 
 
 def _probe(scope: Scope, query: str) -> tuple[bool, list[int]]:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from webapp import present
 from webapp.annotation.models import Comment
-from webapp.annotation.services.blindness import hidden_from, hide_people
+from webapp.annotation.services.blindness import hide_people
 from webapp.episodes.models import Episode, Reflection, Step
 from webapp.episodes.timeline import step_address
 from webapp.search.excerpts import excerpt, marked
@@ -86,7 +86,7 @@ def _reflections(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -
     return found
 
 
-def _comments(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -> dict[int, Found]:
+def _comments(ids: Sequence[int], pattern: re.Pattern[str], _: Person) -> dict[int, Found]:
     rows = Comment.objects.filter(pk__in=ids).select_related(
         "author",
         "experiment",
@@ -95,8 +95,7 @@ def _comments(ids: Sequence[int], pattern: re.Pattern[str], person: Person) -> d
         "reflection__episode__experiment",
         "reflection__episode__task",
     )
-    hidden = hidden_from(person, [row.reflection_id for row in rows if row.reflection_id])
-    return {row.pk: _comment(row, pattern) for row in rows if row.reflection_id not in hidden}
+    return {row.pk: _comment(row, pattern) for row in rows}
 
 
 def _comment(row: Comment, pattern: re.Pattern[str]) -> Found:

@@ -5,12 +5,13 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
+from webapp.annotation.services.blindness import every_hidden_from
 from webapp.keyset import whole_number
 from webapp.render import HtmxHttpRequest, render_page
 from webapp.search import hits
 from webapp.search.forms import OUTCOMES, SearchForm
 from webapp.search.rows import found_rows
-from webapp.search.scopes import SCOPES
+from webapp.search.scopes import COMMENTS, SCOPES
 from webapp.search.words import Words, parse
 
 PAGE_SIZE = 20
@@ -40,7 +41,8 @@ def search(request: HtmxHttpRequest) -> HttpResponse:
 
 def _found(request: HtmxHttpRequest, asked: dict[str, Any], words: Words) -> dict[str, Any]:
     scope = SCOPES[asked["scope"]]
-    match = hits.match_of(scope, words, asked)
+    hidden = every_hidden_from(request.user) if scope.table == COMMENTS else ()
+    match = hits.match_of(scope, words, asked, hidden)
     ids, pages, looked_at = _page(request, asked, match)
     spread = None if looked_at is None else hits.facets(match, looked_at)
     return {

@@ -81,6 +81,10 @@ class ResponseQuerySet(models.QuerySet["Response"]):
         """In force and with a value."""
         return self.current().exclude(value=None)
 
+    def newest_of_each(self) -> "ResponseQuerySet":
+        """One a reflection and person: who was asked again counts once, with the newest."""
+        return self.order_by("reflection", "person", "-pk").distinct("reflection", "person")
+
 
 class Response(models.Model):
     """What a person answered: an event that is added and never changed.

@@ -1,5 +1,7 @@
 """Handing items out: a place for one person each, leased, and never one too many."""
 
+from collections import Counter
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import CharField, Count, F, Q, QuerySet, Value
@@ -8,6 +10,8 @@ from django.utils import timezone
 
 from webapp.annotation.models import Assignment, Queue, QueueItem
 from webapp.annotation.models.queues import LEASE
+
+_DONE = Count("assignments", filter=Q(assignments__state=Assignment.State.DONE))
 
 
 def next_item(queue: Queue, person_id: int) -> QueueItem | None:
@@ -85,11 +89,21 @@ def waiting_for(queue: Queue, person_id: int) -> int:
 
 
 def progress(queue_ids: list[int]) -> dict[int, tuple[int, int]]:
-    """Answers given and items, of each queue."""
-    done = Count("assignments", filter=Q(assignments__state=Assignment.State.DONE))
+    """Answers given and items, of each queue; answers beyond an item's overlap fill no other's."""
     rows = QueueItem.objects.filter(queue__in=queue_ids).values("queue").order_by("queue")
-    counted = rows.annotate(done=done, items=Count("pk", distinct=True))
-    return {row["queue"]: (row["done"], row["items"]) for row in counted}
+    counted = rows.annotate(done=_DONE, items=Count("pk", distinct=True))
+    beyond = _beyond_overlap(queue_ids)
+    return {row["queue"]: (row["done"] - beyond[row["queue"]], row["items"]) for row in counted}
+
+
+def _beyond_overlap(queue_ids: list[int]) -> Counter[int]:
+    """How many answers each queue has beyond its overlap, which may have been lowered."""
+    items = QueueItem.objects.filter(queue__in=queue_ids).annotate(done=_DONE)
+    over = items.filter(done__gt=F("queue__overlap"))
+    beyond: Counter[int] = Counter()
+    for queue_id, done, overlap in over.values_list("queue", "done", "queue__overlap"):
+        beyond[queue_id] += done - overlap
+    return beyond
 
 
 def _own(queue: Queue, person_id: int, state: Assignment.State) -> "QuerySet[Assignment]":

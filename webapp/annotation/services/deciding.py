@@ -54,6 +54,17 @@ def decide(
     return decision
 
 
+@transaction.atomic
+def withdraw_decision(reflection_id: int, person: User, why: str) -> bool:
+    """Leave the reflection undecided, whatever was decided before; False if it is so already."""
+    hold_rule()
+    Reflection.objects.select_for_update(no_key=True).only("pk").get(pk=reflection_id)
+    if not Adjudication.objects.current().filter(reflection=reflection_id).exists():
+        return False
+    decide(reflection_id, person, None, why=why)
+    return True
+
+
 def revert(events: Iterable[RatingEvent], person: User, why: str) -> int:
     """Take back what caused each change, where that is still in force; count those.
 

@@ -11,7 +11,6 @@ from webapp.annotation.models import Adjudication, RatingEvent, RatingRule, Resp
 from webapp.episodes.models import Reflection
 
 RULE_LOCK = 7_310_001  # of this database, for the rule as a whole
-_COLUMNS = ("person", "value", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,27 @@ def _settle_one(row: Reflection, rule: RatingRule, reason: Reason) -> bool:
 def human_rating(reflection_id: int, rule: RatingRule) -> float | None:
     """What people say: the decision, else the value they agree on, else nothing."""
     decision = Adjudication.objects.current().filter(reflection=reflection_id).first()
-    rows = Response.objects.valued().filter(reflection=reflection_id).order_by("pk")
-    # A person who was asked again counts once, with the newest value.
-    newest = {person: (value, sure) for person, value, sure in rows.values_list(*_COLUMNS)}
-    weights = [confidence_weight(sure) for _, sure in newest.values()]
-    agreed = agreed_value(
-        [value for value, _ in newest.values() if value is not None],
+    agreed = agreed_ratings([reflection_id], rule)[reflection_id]
+    return effective_rating(agreed, adjudicated=decision.value if decision else None)
+
+
+def agreed_ratings(reflection_ids: Iterable[int], rule: RatingRule) -> dict[int, float | None]:
+    """The value that people's answers agree on, by reflection, whatever was decided over them."""
+    given: dict[int, list[tuple[float | None, int | None]]] = {pk: [] for pk in reflection_ids}
+    rows = Response.objects.valued().filter(reflection__in=list(given)).newest_of_each()
+    for reflection_id, value, sure in rows.values_list("reflection", "value", "confidence"):
+        given[reflection_id].append((value, sure))
+    return {pk: _agreed(answers, rule) for pk, answers in given.items()}
+
+
+def _agreed(answers: list[tuple[float | None, int | None]], rule: RatingRule) -> float | None:
+    weights = [confidence_weight(sure) for _, sure in answers]
+    return agreed_value(
+        [value for value, _ in answers if value is not None],
         least_responses=rule.least_responses,
         tolerance=rule.tolerance,
         weights=weights if rule.weighs_confidence else None,
     )
-    return effective_rating(agreed, adjudicated=decision.value if decision else None)
 
 
 @transaction.atomic

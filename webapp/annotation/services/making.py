@@ -1,15 +1,17 @@
 """Making queues: which reflections, how sampled; and the changes a queue may have later."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from retro_core.errors import InvalidInput
 from webapp.annotation.models import (
     Adjudication,
     Guidelines,
@@ -174,10 +176,12 @@ def _draw(
 
 
 def _disputed() -> set[int]:
-    """Reflections that people gave different values, still undecided."""
-    spread = Response.objects.valued().values("reflection").order_by("reflection")
-    spread = spread.annotate(low=Min("value"), high=Max("value"), people=Count("pk"))
-    differing = {row["reflection"] for row in spread if row["low"] != row["high"]}
+    """Reflections that different people gave different values, still undecided."""
+    given: dict[int, set[float | None]] = defaultdict(set)
+    rows = Response.objects.valued().newest_of_each()
+    for reflection_id, value in rows.values_list("reflection", "value"):
+        given[reflection_id].add(value)
+    differing = {pk for pk, values in given.items() if len(values) > 1}
     decided = Reflection.objects.filter(
         adjudications__withdrawn=False, adjudications__replaced_by=None
     )
@@ -200,19 +204,26 @@ def make_queue(
         for pk in asked_again(chosen, selection, terms.seed)
     )
     queue.people.set(people)
-    write_guidelines(queue, owner, guidelines)
+    write_guidelines(queue, owner, guidelines, seen=0)
     return queue
 
 
 @transaction.atomic
-def write_guidelines(queue: Queue, author: User, text: str) -> None:
-    """Add a version unless nothing changed; the queue's row is locked so that numbers follow."""
+def write_guidelines(queue: Queue, author: User, text: str, *, seen: int) -> None:
+    """Add a version after the one that the author saw, unless nothing changed.
+
+    The queue's row is locked so that numbers follow. Raises InvalidInput if another came meanwhile.
+    """
     locked = Queue.objects.select_for_update().get(pk=queue.pk)
     last = locked.guidelines.first()
     if not text.strip() or (last is not None and last.text == text):
         return
-    version = last.version + 1 if last else 1
-    Guidelines.objects.create(queue=locked, version=version, text=text, author=author)
+    newest = last.version if last else 0
+    if seen != newest:
+        raise InvalidInput(
+            f"Somebody wrote version {newest} meanwhile. Bring yours together with it."
+        )
+    Guidelines.objects.create(queue=locked, version=newest + 1, text=text, author=author)
 
 
 def close(queue_id: int) -> bool:

@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from webapp.annotation.models import Queue, QueueItem
-from webapp.annotation.services.blindness import hidden_from
+from webapp.annotation.services.blindness import hidden_from, undecided_for
 from webapp.episodes.models import Reflection
 
 
@@ -42,3 +42,8 @@ def item_or_404(request: HttpRequest, queue_id: int, item_id: int) -> QueueItem:
 def hides_answers(request: HttpRequest, reflection: Reflection) -> bool:
     """An annotator who may still be asked about it in a blind queue sees nobody's answer."""
     return bool(hidden_from(person_of(request), [reflection.pk]))
+
+
+def hides_decision(request: HttpRequest, reflection: Reflection) -> bool:
+    """An annotator whom an open queue compares with its gold decision does not see that."""
+    return bool(undecided_for(person_of(request), [reflection.pk]))

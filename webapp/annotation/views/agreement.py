@@ -50,13 +50,15 @@ def _alpha(level: str, alpha: Alpha) -> dict[str, str]:
 def _person(person: Person, *, shows_gold: bool, shows_values: bool) -> dict[str, object]:
     """Who hit a gold item tells which ones are gold: a queue may keep that to its leads.
 
-    A mean of one answer is that answer: not told while others may still be asked.
+    A mean of one answer is that answer, and so is the share of accepted ones: not told while others
+    may still be asked.
     """
     gold = shows_gold and person.gold_items
+    accepted = person.accepted / person.valued if person.valued else None
     return {
         "name": person.name,
         "answers": person.answers,
-        "accepted": present.percent(person.accepted / person.valued if person.valued else None),
+        "accepted": present.percent(accepted) if shows_values else HIDDEN,
         "bias": present.signed(person.bias) if shows_values else HIDDEN,
         "seconds": present.duration(person.seconds),
         "again": f"{person.same_again} of {person.asked_again}" if person.asked_again else "",

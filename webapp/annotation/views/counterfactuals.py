@@ -13,7 +13,7 @@ from retro_core.counterfactual import MOST_PAIRS
 from webapp import present
 from webapp.annotation.models import Counterfactual, Replay, Work
 from webapp.annotation.services import counterfactual as services
-from webapp.annotation.services.blindness import hidden_from
+from webapp.annotation.services.blindness import every_hidden_from
 from webapp.annotation.views.access import hides_answers, person_of, queue_or_404
 from webapp.episodes.models import Reflection
 from webapp.keyset import page_of
@@ -40,11 +40,11 @@ def counterfactual_list(request: HtmxHttpRequest) -> HttpResponse:
     rows = rows.select_related("reflection__episode__task").defer(
         "reflection__prompt", "reflection__episode__task__payload"
     )
-    page = page_of(rows.prefetch_related("replays"), request.GET, PAGE_SIZE)
-    hidden = hidden_from(person_of(request), [row.reflection_id for row in page.rows])
+    shown = rows.exclude(reflection__in=every_hidden_from(person_of(request)))
+    page = page_of(shown.prefetch_related("replays"), request.GET, PAGE_SIZE)
     context = {
         "current_section": "annotation",
-        "rows": [_row(row) for row in page.rows if row.reflection_id not in hidden],
+        "rows": [_row(row) for row in page.rows],
         "page": page,
         "moving": any(row.is_moving for row in page.rows),
         "address": request.get_full_path(),

@@ -1,16 +1,17 @@
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp import present
 from webapp.annotation import panels
 from webapp.annotation.models import Adjudication, QueueItem, Response
 from webapp.annotation.services import comments
-from webapp.annotation.services.deciding import decide, disputed_items
+from webapp.annotation.services.deciding import decide, disputed_items, withdraw_decision
 from webapp.annotation.views.access import item_or_404, person_of, queue_or_404
+from webapp.episodes.models import Reflection
 from webapp.keyset import page_of
 from webapp.render import HtmxHttpRequest, render_page
 
@@ -28,6 +29,12 @@ class DecisionForm(forms.Form):
     gold = forms.BooleanField(
         required=False, label="Gold", help_text="Annotators are compared with it."
     )
+
+
+class WithdrawalForm(forms.Form):
+    """Why a decision holds no longer."""
+
+    why = forms.CharField(max_length=4000)
 
 
 @require_GET
@@ -94,3 +101,18 @@ def item_decide(request: HtmxHttpRequest, queue_id: int, item_id: int) -> HttpRe
         "kind": "reflection",
     }
     return render(request, "annotation/decide.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@permission_required(DECIDE, raise_exception=True)
+def decision_withdraw(request: HttpRequest, reflection_id: int) -> HttpResponse:
+    """Take the decision in force away, whatever it had replaced: answers count again."""
+    reflection = get_object_or_404(Reflection.objects.only("pk"), pk=reflection_id)
+    form = WithdrawalForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Nothing was withdrawn: say why.")
+    elif withdraw_decision(reflection.pk, person_of(request), form.cleaned_data["why"]):
+        messages.success(request, "Withdrawn. The effective rating follows the answers again.")
+    else:
+        messages.warning(request, "There is no decision in force: somebody withdrew it already.")
+    return redirect("annotation:history", reflection.pk)

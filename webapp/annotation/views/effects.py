@@ -15,7 +15,7 @@ from webapp import present
 from webapp.adapters.models import Adapter
 from webapp.annotation.models import Measurement, Retraining
 from webapp.annotation.services import measuring, retraining
-from webapp.annotation.services.blindness import hidden_from
+from webapp.annotation.services.blindness import unrated_for
 from webapp.annotation.services.retraining import Changes
 from webapp.annotation.views.access import person_of, queue_or_404
 from webapp.experiments.page import Fact
@@ -174,7 +174,7 @@ def _above(found: Changes) -> tuple[int, int]:
 
 def _change_rows(found: Changes, request: HttpRequest) -> list[dict[str, Any]]:
     items = [change.item.reflection_id or 0 for change in found.largest]
-    hidden = hidden_from(person_of(request), items)
+    hidden = unrated_for(person_of(request), items)
     return [
         {
             "item": change.item,
@@ -208,7 +208,7 @@ def _moves(row: Measurement, snapshot: Snapshot, request: HttpRequest) -> list[d
         item.position: item
         for item in snapshot.items.filter(position__in=positions).defer("prompt")
     }
-    hidden = hidden_from(person_of(request), [item.reflection_id or 0 for item in items.values()])
+    hidden = unrated_for(person_of(request), [item.reflection_id or 0 for item in items.values()])
     return [
         {
             "item": items[move["key"]],

@@ -1,7 +1,7 @@
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
@@ -11,9 +11,10 @@ from webapp.annotation import panels
 from webapp.annotation.models import Adjudication, Counterfactual, RatingEvent, RatingRule, Response
 from webapp.annotation.rows import event_rows
 from webapp.annotation.services import comments
+from webapp.annotation.services.blindness import hide_people
 from webapp.annotation.services.deciding import revert, revertable
 from webapp.annotation.services.effects import change_rule, current_rule
-from webapp.annotation.views.access import hides_answers, person_of
+from webapp.annotation.views.access import hides_answers, hides_decision, person_of
 from webapp.episodes.models import Reflection
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, render_page
@@ -38,10 +39,13 @@ def reflection_history(request: HtmxHttpRequest, reflection_id: int) -> HttpResp
     """Everything that happened to one reflection's rating."""
     rows = Reflection.objects.select_related("episode__task", "experiment")
     reflection = get_object_or_404(rows.defer("prompt"), pk=reflection_id)
-    events = list(_events().filter(reflection=reflection).order_by("-pk"))
     hidden = hides_answers(request, reflection)
+    undecided = hides_decision(request, reflection)
+    told = Q(adjudication=None) if undecided else Q()
+    events = list(_events().filter(told, reflection=reflection).order_by("-pk"))
+    hide_people(person_of(request), [reflection])
     replayed = Counterfactual.objects.filter(reflection=reflection).first()
-    decision = None if hidden else _decision(reflection)
+    decision = None if hidden or undecided else _decision(reflection)
     context = {
         "current_section": "reflections",
         "reflection": reflection,

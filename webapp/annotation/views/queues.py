@@ -80,7 +80,7 @@ def _render_detail(
         "people": _people(queue),
         "guidelines": guidelines,
         "guidelines_html": as_html(guidelines.text) if guidelines else "",
-        "form": form or ChangeForm(initial=_terms(queue)),
+        "form": form or ChangeForm(queue, initial=_terms(queue)),
         "workable": workable,
         "waiting": claims.waiting_for(queue, person.pk) if workable else 0,
         "disputed": disputed_items(queue.pk).count(),
@@ -155,23 +155,11 @@ def _terms(queue: Queue) -> dict[str, Any]:
 @permission_required(CHANGE, raise_exception=True)
 def queue_change(request: HtmxHttpRequest, queue_id: int) -> HttpResponse:
     queue = queue_or_404(queue_id)
-    form = ChangeForm(request.POST)
+    form = ChangeForm(queue, request.POST)
     if not form.is_valid():
         return _render_detail(request, queue, form)
-    form.save(queue)
+    form.save()
     messages.success(request, "The queue's terms are changed.")
-    return redirect("annotation:queue", queue.pk)
-
-
-@require_POST
-@permission_required(CHANGE, raise_exception=True)
-def guidelines_write(request: HttpRequest, queue_id: int) -> HttpResponse:
-    queue = queue_or_404(queue_id)
-    text = request.POST.get("text", "").replace("\0", "").replace("\r\n", "\n")
-    if len(text) > MOST_GUIDELINES:
-        messages.error(request, f"Guidelines of at most {MOST_GUIDELINES:,} characters, please.")
-    else:
-        making.write_guidelines(queue, person_of(request), text)
     return redirect("annotation:queue", queue.pk)
 
 

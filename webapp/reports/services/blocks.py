@@ -28,8 +28,12 @@ class Block:
 
 
 def split(text: str) -> list[str | Block]:
-    """The pieces of a text in order: Markdown and blocks."""
-    lines = text.splitlines()
+    """The pieces of a text in order: Markdown and blocks.
+
+    The parser counts lines by their feeds; `splitlines` would cut at more characters than it does.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     pieces: list[str | Block] = []
     done = 0
     for token in _PARSER.parse(text):
@@ -49,7 +53,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def _block(kind: str, info: str, body: str) -> Block:
-    pairs = [line.partition(":") for line in body.splitlines() if ":" in line]
+    pairs = [line.partition(":") for line in body.split("\n") if ":" in line]
     options = {name.strip().lower(): value.strip() for name, _, value in pairs}
     digest = hashlib.sha256(f"{info.strip()}\n{body.strip()}".encode()).hexdigest()
     return Block(kind, FROZEN in info.split()[1:], options, digest)

@@ -7,7 +7,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp import present
-from webapp.annotation.services.blindness import hidden_from, hide_people_in
+from webapp.annotation.services.blindness import hide_people_in, unrated_for
 from webapp.keyset import page_of, whole_number
 from webapp.render import HtmxHttpRequest, render_page
 from webapp.training import page as words
@@ -20,8 +20,8 @@ PAGE_SIZE = 40
 ITEMS_SHOWN = 50
 MOST_ITEMS = 10_000_000
 EXPORT_WAITS = (
-    "The file holds what people said, and a blind queue may still ask you about {} of its"
-    " reflections. Answer those first, or ask a researcher for the file."
+    "The file holds what people said and decided, and an open queue keeps that from you for {} of"
+    " its reflections. Answer those that wait for you, or ask a researcher for the file."
 )
 
 
@@ -94,8 +94,8 @@ def snapshot_export(request: HttpRequest, snapshot_id: int) -> StreamingHttpResp
     by_people = snapshot.items.exclude(human_rating=None).exclude(reflection=None)
     rated = by_people.order_by().values_list("reflection", flat=True)
     # Read only for one to whom something can be hidden.
-    if waiting := len(hidden_from(request.user, (pk for pk in rated if pk))):
-        raise PermissionDenied(EXPORT_WAITS.format(waiting))
+    if kept := len(unrated_for(request.user, (pk for pk in rated if pk))):
+        raise PermissionDenied(EXPORT_WAITS.format(kept))
     response = StreamingHttpResponse(stored_lines(snapshot), content_type="application/jsonl")
     name = slugify(snapshot.name) or f"snapshot-{snapshot.pk}"
     response["Content-Disposition"] = f'attachment; filename="{name}.jsonl"'
