@@ -62,7 +62,8 @@ class DatasetSpec(SettingsRecord):
     copies: int = setting(
         1,
         "Supervised tuning: times that an accepted reflection is shown in one pass, each but the"
-        " first with the names of its things exchanged. Own.",
+        " first with the names of its things exchanged; once where its world has no names such as"
+        " drawer 1. Own.",
         at_least=1,
         at_most=100,
     )
