@@ -86,7 +86,9 @@ class LoraSpec(SettingsRecord):
 
     rank: int = setting(4, "Paper: 1 and 4.", at_least=1, at_most=256)
     alpha: int = setting(8, "Scale of the update is alpha / rank. Own.", at_least=1, at_most=1024)
-    dropout: float = setting(0.0, "On the adapter's input; PPO needs 0.", at_least=0.0, at_most=0.9)
+    dropout: float = setting(
+        0.0, "On the adapter's input; PPO needs 0, GRPO trains without.", at_least=0.0, at_most=0.9
+    )
     targets: str = setting("all-linear", "`all-linear`, or module names separated by commas.")
 
 
