@@ -111,7 +111,7 @@ def load_reward_model(spec: TrainingSpec, digest: str) -> Model:
 
 
 def load_scoring_base(spec: TrainingSpec) -> Model:
-    """The base model with one output number."""
+    """The base model with one output number, read at the last token that is no padding."""
     base = _load(AutoModelForSequenceClassification, spec, num_labels=1)
     base.config.pad_token_id = load_tokenizer(Path(spec.base_model.folder)).pad_token_id
     # The head is learned: small updates would be lost in the rounding of narrow weights.
