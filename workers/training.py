@@ -40,7 +40,8 @@ def train(run_id: int) -> None:
     if run is None:
         return
     if run.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        reason = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times. {_told(folder_of(run_id))}"
+        times = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times without getting further."
+        reason = f"{times} {_told(folder_of(run_id))}"
         insist(lambda: fail(run_id, holder, code="crashed", reason=reason))
         return
     try:
@@ -68,7 +69,7 @@ def _train(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
 def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
     folder = folder_of(run.pk)
     trainer = service.start(_trainer(folder, spec))
-    watch = Watch(run.pk, holder, trainer, folder.out)
+    watch = Watch(run, holder, trainer, folder.out)
     try:
         with stopped_by_signal(watch.leave):
             exit_code = watch.until_end()
