@@ -14,7 +14,7 @@ from retro_core.errors import InvalidInput
 from retro_core.supervisor import service
 from retro_core.supervisor.service import Service
 from retro_core.training.failures import TrainingFailed, explain
-from retro_core.training.launch import TRAINER_ENVIRONMENT, trainer_command
+from retro_core.training.launch import TAKEN, TRAINER_ENVIRONMENT, trainer_command
 from retro_core.training.outcome import Outcome, read_outcome
 from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
@@ -28,7 +28,6 @@ from workers.training_files import RunFolder, folder_of, last_words, prepare
 from workers.training_retries import serving_retries
 from workers.training_watch import Watch
 
-FOLDER_TAKEN = 4  # the trainer's exit code where another trainer still holds the folder
 log = logging.getLogger(__name__)
 Status = TrainingRun.Status
 
@@ -77,7 +76,7 @@ def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
         service.kill_session(trainer.pid)
     if watch.lost:
         return None
-    if exit_code == FOLDER_TAKEN:
+    if exit_code and (folder.out / TAKEN).exists():
         insist(lambda: give_back(run.pk, holder, to=Status.LOST))
         return None
     outcome = watch.killed_while_stopping() or _outcome(folder, exit_code)

@@ -11,6 +11,7 @@ the environment to give it). The trainer answers with files in FOLDER and nothin
     heartbeat       touched every two seconds while the process lives; holds the current step
     trainer.log     what happened, for a person
     stop            made by the application: save a checkpoint and end (SIGTERM does the same)
+    taken           made by a trainer that found another one at work here, and left
     checkpoint-N/   adapter, optimizer, random state at step N; counts only with its SEALED file
     adapter/        the finished adapter; appears by one rename
     result.json     written last, by one rename: see `outcome.py`
