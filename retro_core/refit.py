@@ -99,7 +99,9 @@ def auc_gain(
         picked = np.concatenate([members[place] for place in drawn])
         gain = _gain(before[picked], after[picked], truth[picked])
         found += [] if gain is None else [gain]
-    low, high = np.quantile(found, [0.025, 0.975]).tolist() if found else (None, None)
+    # One task drawn again and again is always itself: no interval.
+    known = len(names) > 1 and found
+    low, high = np.quantile(found, [0.025, 0.975]).tolist() if known else (None, None)
     return {"mean": whole, "low": low, "high": high}
 
 

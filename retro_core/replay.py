@@ -39,16 +39,13 @@ def split_by_task(
 ) -> tuple[list[RatedReflection], list[RatedReflection]]:
     """Training and held-out items with no task in both.
 
-    Items of one task are too alike to stand on both sides. The split of a task depends on its id
-    and the seed alone, so that it stays when the buffer grows.
+    Items of one task are too alike to stand on both sides. The split of a task depends on its
+    environment, its id and the seed alone, so that it stays when the buffer grows.
     """
-    held = {
-        item.task_id
-        for item in items
-        if derived_seed(seed, item.environment, item.task_id) < held_share * 2**31
-    }
-    training = [item for item in items if item.task_id not in held]
-    return training, [item for item in items if item.task_id in held]
+    tasks = {(item.environment, item.task_id) for item in items}
+    held = {task for task in tasks if derived_seed(seed, *task) < held_share * 2**31}
+    training = [item for item in items if (item.environment, item.task_id) not in held]
+    return training, [item for item in items if (item.environment, item.task_id) in held]
 
 
 def preferences(items: Sequence[RatedReflection]) -> list[Preference]:

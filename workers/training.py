@@ -14,7 +14,7 @@ from retro_core.errors import InvalidInput
 from retro_core.supervisor import service
 from retro_core.supervisor.service import Service
 from retro_core.training.failures import TrainingFailed, explain
-from retro_core.training.launch import TRAINER_ENVIRONMENT, trainer_command
+from retro_core.training.launch import TAKEN, TRAINER_ENVIRONMENT, trainer_command
 from retro_core.training.outcome import Outcome, read_outcome
 from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
@@ -28,7 +28,6 @@ from workers.training_files import RunFolder, folder_of, last_words, prepare
 from workers.training_retries import serving_retries
 from workers.training_watch import Watch
 
-FOLDER_TAKEN = 4  # the trainer's exit code where another trainer still holds the folder
 log = logging.getLogger(__name__)
 Status = TrainingRun.Status
 
@@ -40,7 +39,8 @@ def train(run_id: int) -> None:
     if run is None:
         return
     if run.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        reason = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times. {_told(folder_of(run_id))}"
+        times = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times without getting further."
+        reason = f"{times} {_told(folder_of(run_id))}"
         insist(lambda: fail(run_id, holder, code="crashed", reason=reason))
         return
     try:
@@ -68,7 +68,7 @@ def _train(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
 def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
     folder = folder_of(run.pk)
     trainer = service.start(_trainer(folder, spec))
-    watch = Watch(run.pk, holder, trainer, folder.out)
+    watch = Watch(run, holder, trainer, folder.out)
     try:
         with stopped_by_signal(watch.leave):
             exit_code = watch.until_end()
@@ -76,7 +76,7 @@ def _watch(run: TrainingRun, holder: str, spec: TrainingSpec) -> Outcome | None:
         service.kill_session(trainer.pid)
     if watch.lost:
         return None
-    if exit_code == FOLDER_TAKEN:
+    if exit_code and (folder.out / TAKEN).exists():
         insist(lambda: give_back(run.pk, holder, to=Status.LOST))
         return None
     outcome = watch.killed_while_stopping() or _outcome(folder, exit_code)

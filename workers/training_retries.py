@@ -3,7 +3,7 @@
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput, RetroError
+from retro_core.prompts.grammar import reflection_grammar, whole_lines
 from retro_core.training.retries import RewardRequest
 from retro_core.trials import PastTrial, play_retry
 from retro_core.types import Episode, Task
@@ -48,22 +49,23 @@ class Retries:
             players.shutdown(cancel_futures=True)
 
     def rating(self, request: RewardRequest) -> float:
-        """Play the trial after the failure, with this reflection."""
+        """Play the trial after the failure, with this reflection as an experiment would keep it."""
         reflection = insist(lambda: self._reflection(request))
         parts = insist(lambda: self._parts_of(reflection))
         past, task = insist(lambda: _past(reflection))
         if self.closing.is_set():
             raise EndpointUnavailable("The worker is leaving.")
+        text = _as_kept(request.text, task, past, parts)
         episode, rating = play_retry(
             parts.create_env(),
             parts.actor,
             task,
             past,
-            request.text,
+            text,
             config=parts.config,
             prompts=parts.prompts,
         )
-        self._note(request, episode, rating)
+        self._note(text, episode, rating)
         return rating
 
     def _reflection(self, request: RewardRequest) -> Reflection:
@@ -90,12 +92,12 @@ class Retries:
                 self._parts[number] = build(reflection.experiment, reflects=False)
             return self._parts[number]
 
-    def _note(self, request: RewardRequest, episode: Episode, rating: float) -> None:
+    def _note(self, text: str, episode: Episode, rating: float) -> None:
         """Keep what was played beside the trainer's files."""
         line = {
-            "task_id": request.task_id,
+            "task_id": episode.task_id,
             "trial": episode.trial,
-            "text": request.text,
+            "text": text,
             "rating": rating,
             "episode_return": episode.episode_return,
             "success": episode.success,
@@ -110,6 +112,12 @@ def _past(reflection: Reflection) -> tuple[list[PastTrial], Task]:
     episode = reflection.episode
     trials = past_trials(episode.experiment_id, episode.task_id)
     return trials[: episode.trial], episode.task.as_core()
+
+
+def _as_kept(text: str, task: Task, past: Sequence[PastTrial], parts: Parts) -> str:
+    """Without a last line that the token limit cut short, where the experiment asks for lines."""
+    episodes = [trial.episode for trial in past]
+    return whole_lines(text, reflection_grammar(episodes, parts.config, parts.prompts, task.goal))
 
 
 @contextmanager

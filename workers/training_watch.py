@@ -31,11 +31,13 @@ class Watch:
     """`lost` says that another worker holds the run; `leaving` that this one must end."""
 
     def __init__(
-        self, run_id: int, holder: str, trainer: "subprocess.Popen[bytes]", out: Path
+        self, run: TrainingRun, holder: str, trainer: "subprocess.Popen[bytes]", out: Path
     ) -> None:
-        self.run_id, self.holder, self.trainer, self.out = run_id, holder, trainer, out
+        self.run_id, self.holder, self.trainer, self.out = run.pk, holder, trainer, out
         self.lost = self.leaving = False
-        self._recorder = Recorder(run_id, out)
+        self._recorder = Recorder(run.pk, out)
+        self._reached = run.step  # before this trainer
+        self._looked = False
         self._stop_since: float | None = None
         self._signals_sent = 0
 
@@ -81,12 +83,18 @@ class Watch:
     def _write(self) -> None:
         """New rows first: who sees the run ended sees all of it."""
         step = self._recorder.record()
+        if not self._looked:
+            # The files also tell steps that an earlier worker did not live to write down.
+            self._looked, self._reached = True, max(self._reached, step)
         when, _ = heartbeat(self.out)
         self._renew(when, step)
 
     def _renew(self, when: datetime | None, step: int) -> None:
+        """Keep the run; one that got further than ever begins its count of interruptions anew."""
         held = TrainingRun.objects.held_by(self.run_id, self.holder)
         told = {"step": step} if step else {}
+        if step > self._reached:
+            told["unfinished_claims"] = 0
         self.lost = not held.update(
             lease_expires_at=Now() + LEASE,
             heartbeat_at=when,

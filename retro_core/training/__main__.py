@@ -10,6 +10,7 @@ from pathlib import Path
 
 from retro_core.errors import RetroError
 from retro_core.training.failures import FolderTaken, TrainingFailed, explain
+from retro_core.training.launch import TAKEN
 from retro_core.training.monitor import Monitor
 from retro_core.training.outcome import NO_SPACE_LEFT, failed, read_outcome, write_outcome
 from retro_core.training.spec import TrainingSpec, read_spec
@@ -30,7 +31,9 @@ def main() -> int:
     try:
         return _run(read_spec(arguments.spec), out)
     except FolderTaken as error:
-        # The result in this folder is another trainer's to write.
+        # The result in this folder is another trainer's to write. Where several processes train,
+        # their launcher has an exit code of its own.
+        (out / TAKEN).touch()
         logging.getLogger(__name__).error("%s", error)
         return FOLDER_TAKEN
     except (RetroError, OSError, MemoryError) as error:

@@ -116,6 +116,8 @@ def _config(given: StageInput) -> GRPOConfig:
         epsilon=grpo.clip,
         temperature=grpo.temperature,
         log_completions=False,
+        # Also of the reference, which the library copies from the parent.
+        disable_dropout=True,
     )
 
 

@@ -13,10 +13,16 @@ from retro_core.training.checkpoints import keep_newest, latest_checkpoint, seal
 from retro_core.training.distributed import any_process, wait_for_all, world_size
 from retro_core.training.models import device_of
 from retro_core.training.monitor import Monitor, check_finite
-from retro_core.training.spec import TrainingSpec
+from retro_core.training.spec import Schedule, TrainingSpec
 
 # transformers is untyped here, hence Any for trainers and models.
 Evaluate = Callable[[int, Any], Mapping[str, float]]
+# The library's plain "constant" has no rise: it passes over the warmup.
+SCHEDULERS: Mapping[Schedule, str] = {
+    "constant": "constant_with_warmup",
+    "linear": "linear",
+    "cosine": "cosine",
+}
 LOSSES = ("loss", "grad_norm", "eval_loss")
 # Figures of the library about itself.
 UNTOLD = frozenset({"runtime", "samples_per_second", "steps_per_second", "step_time"})
@@ -34,7 +40,7 @@ def trainer_arguments(spec: TrainingSpec, out: Path, *, has_validation: bool) ->
         "use_cpu": device_of(spec).type == "cpu",
         "bf16": spec.precision != "float32",
         "learning_rate": rates.learning_rate,
-        "lr_scheduler_type": rates.schedule,
+        "lr_scheduler_type": SCHEDULERS[rates.schedule],
         "warmup_steps": rates.warmup_steps,
         "weight_decay": rates.weight_decay,
         "max_grad_norm": rates.max_grad_norm,

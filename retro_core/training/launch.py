@@ -9,6 +9,7 @@ from retro_core.training.spec import LaunchSpec
 
 MODULE = "retro_core.training"
 STOP = "stop"
+TAKEN = "taken"
 HEARTBEAT = "heartbeat"
 HEARTBEAT_SECONDS = 2.0
 
@@ -51,6 +52,6 @@ def request_stop(out: Path) -> None:
 
 
 def prepare_resume(out: Path) -> None:
-    """Clear what an earlier process left so that the same command goes on: stop, result, beat."""
-    for name in (STOP, RESULT, HEARTBEAT):
+    """Clear what an earlier process left so that the same command goes on."""
+    for name in (STOP, RESULT, HEARTBEAT, TAKEN):
         (out / name).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BitsAndBytesConfig,
+    GenerationConfig,
     set_seed,
 )
 
@@ -87,6 +88,7 @@ def load_policy(spec: TrainingSpec, digest: str) -> Model:
     """The base model with the adapter to train, for text generation."""
     set_seed(spec.seed)
     base = _load(AutoModelForCausalLM, spec)
+    base.generation_config = without_habits(base.generation_config)
     if spec.parent_adapter:
         parent = Path(spec.parent_adapter)
         check_parent(parent, digest, "policy")
@@ -111,7 +113,7 @@ def load_reward_model(spec: TrainingSpec, digest: str) -> Model:
 
 
 def load_scoring_base(spec: TrainingSpec) -> Model:
-    """The base model with one output number."""
+    """The base model with one output number, read at the last token that is no padding."""
     base = _load(AutoModelForSequenceClassification, spec, num_labels=1)
     base.config.pad_token_id = load_tokenizer(Path(spec.base_model.folder)).pad_token_id
     # The head is learned: small updates would be lost in the rounding of narrow weights.
@@ -129,6 +131,19 @@ def lora_config(lora: LoraSpec, task: str) -> LoraConfig:
         target_modules="all-linear" if names == ["all-linear"] else names,
         task_type=task,
         modules_to_save=[SCORE] if task == "SEQ_CLS" else None,
+    )
+
+
+def without_habits(given: GenerationConfig) -> GenerationConfig:
+    """The special tokens of a base model's generation settings, and nothing else.
+
+    The library fills whatever a caller leaves open from the model's own: a repetition penalty or
+    suppressed tokens would draw from another distribution than log-probabilities are computed of.
+    """
+    return GenerationConfig(
+        bos_token_id=given.bos_token_id,
+        eos_token_id=given.eos_token_id,
+        pad_token_id=given.pad_token_id,
     )
 
 

@@ -9,8 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from random import Random
 
+from retro_core.envs.base import env_spec
+from retro_core.errors import InvalidInput
+from retro_core.prompts.texts import load_prompts
 from retro_core.types import RatedReflection
 
 _NAME = re.compile(r"\b([a-z]{2,20}) ([0-9]{1,2})\b")
@@ -26,12 +30,32 @@ Groups = Sequence[Sequence[str]]
 def relabelled_copies(
     rows: Iterable[RatedReflection], copies: int, seed: int
 ) -> list[RatedReflection]:
-    """Every row as it is, and `copies` - 1 times more with its names exchanged."""
+    """Every row as it is, and `copies` - 1 times more with its names exchanged.
+
+    A row of a world with other names (questions, a shop) stands there once: its words and numbers
+    are no names, and showing it unchanged again would teach nothing new.
+    """
     rng = Random(seed)
     kept = list(rows)
-    groups = kinds_in(kept)
-    again = (relabelled(row, groups, rng) for _ in range(copies - 1) for row in kept)
+    named = [row for row in kept if names_by_number(row.environment)]
+    groups = kinds_in(named)
+    again = (relabelled(row, groups, rng) for _ in range(copies - 1) for row in named)
     return [*kept, *again]
+
+
+def copied_items(rows: Sequence[RatedReflection], copies: int) -> int:
+    """How many rows `relabelled_copies` makes of these."""
+    return len(rows) + (copies - 1) * sum(names_by_number(row.environment) for row in rows)
+
+
+@cache
+def names_by_number(environment: str) -> bool:
+    """Whether names look like `drawer 1` in this environment; not where it is unknown here."""
+    try:
+        prompts = load_prompts(env_spec(environment).prompt_folder)
+    except InvalidInput:
+        return False
+    return re.fullmatch(prompts.optional("plan_name"), "drawer 1") is not None
 
 
 def kinds_in(rows: Iterable[RatedReflection]) -> Groups:

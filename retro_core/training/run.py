@@ -15,6 +15,7 @@ from retro_core.training.checkpoints import drop_broken
 from retro_core.training.context import StageInput, StageResult
 from retro_core.training.distributed import rank, start_processes, wait_for_all
 from retro_core.training.failures import FolderTaken, TrainingFailed, explain
+from retro_core.training.launch import TAKEN
 from retro_core.training.models import check_base_model, device_of, load_tokenizer
 from retro_core.training.monitor import Monitor
 from retro_core.training.outcome import (
@@ -52,7 +53,9 @@ def run_training(
             outcome = failed(explain(error))
             # A foreseen failure says what to do: where in the code it was met helps nobody.
             log.error("The run failed: %s", outcome.reason, exc_info=outcome.code == "crashed")
-            write_outcome(out, outcome)
+            # Where the main process was refused the folder, the result is another trainer's.
+            if monitor.writes or not (out / TAKEN).exists():
+                write_outcome(out, outcome)
             if outcome.code == "crashed":
                 raise
     if monitor.writes and outcome.status != "failed":

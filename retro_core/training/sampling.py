@@ -120,8 +120,8 @@ def write_samples(
 
 
 def request_of(row: RatedReflection, text: str) -> RewardRequest:
-    """Ask for the reward of a fresh text on a recorded failure."""
-    return RewardRequest(row.task_id, row.environment, row.trial, row.prompt, text)
+    """Ask for the reward of a fresh text on a recorded failure; like a kept one it is stripped."""
+    return RewardRequest(row.task_id, row.environment, row.trial, row.prompt, text.strip())
 
 
 def sample_figures(samples: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -77,7 +77,11 @@ def load_scorer(
 
 
 def encode_for_score(tokenizer: Tokenizer, prompt: str, text: str, tokens: TokenSpec) -> list[int]:
-    """What the reward model reads: reflection prompt, reflection, end."""
+    """Reflection prompt, reflection, end: what the reward model is given.
+
+    Its score is taken at the last token that is no padding. That is the end where padding has a
+    token of its own; where padding is the end token, it is the last token of the reflection.
+    """
     return [
         *encode_prompt(tokenizer, prompt, tokens),
         *encode_completion(tokenizer, text, tokens),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from retro_core.errors import InvalidInput
+from retro_core.errors import RetroError
 from retro_core.training.scorer import load_scorer
 
 
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     answers = own_standard_output()
     try:
         scorer = load_scorer(options.reward_model, options.base_model)
-    except (InvalidInput, OSError) as error:
+    except (RetroError, OSError) as error:
         answers.write(json.dumps({"error": str(error)}) + "\n")
         return 1
     answer_all(sys.stdin, answers, scorer.score)

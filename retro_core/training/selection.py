@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from retro_core.replay import preferences
 from retro_core.training.failures import TrainingFailed
+from retro_core.training.relabel import copied_items
 from retro_core.training.spec import Objective, TrainingSpec
 from retro_core.types import RatedReflection
 
@@ -11,7 +12,8 @@ from retro_core.types import RatedReflection
 def items_of_stage(rows: Sequence[RatedReflection], spec: TrainingSpec) -> int:
     """How many items one epoch holds. Raises TrainingFailed where nothing can be learned."""
     if spec.stage == "sft":
-        return spec.dataset.copies * len(accepted_to_learn(rows, spec.dataset.accept_above))
+        accepted = accepted_to_learn(rows, spec.dataset.accept_above)
+        return copied_items(accepted, spec.dataset.copies)
     if spec.stage != "reward_model":
         return len(failures_to_answer(rows))
     objective = choose_objective(rows, spec.reward_model.objective)

@@ -11,6 +11,7 @@ the environment to give it). The trainer answers with files in FOLDER and nothin
     heartbeat       touched every two seconds while the process lives; holds the current step
     trainer.log     what happened, for a person
     stop            made by the application: save a checkpoint and end (SIGTERM does the same)
+    taken           made by a trainer that found another one at work here, and left
     checkpoint-N/   adapter, optimizer, random state at step N; counts only with its SEALED file
     adapter/        the finished adapter; appears by one rename
     result.json     written last, by one rename: see `outcome.py`
@@ -62,7 +63,8 @@ class DatasetSpec(SettingsRecord):
     copies: int = setting(
         1,
         "Supervised tuning: times that an accepted reflection is shown in one pass, each but the"
-        " first with the names of its things exchanged. Own.",
+        " first with the names of its things exchanged; once where its world has no names such as"
+        " drawer 1. Own.",
         at_least=1,
         at_most=100,
     )
@@ -85,7 +87,9 @@ class LoraSpec(SettingsRecord):
 
     rank: int = setting(4, "Paper: 1 and 4.", at_least=1, at_most=256)
     alpha: int = setting(8, "Scale of the update is alpha / rank. Own.", at_least=1, at_most=1024)
-    dropout: float = setting(0.0, "On the adapter's input; PPO needs 0.", at_least=0.0, at_most=0.9)
+    dropout: float = setting(
+        0.0, "On the adapter's input; PPO needs 0, GRPO trains without.", at_least=0.0, at_most=0.9
+    )
     targets: str = setting("all-linear", "`all-linear`, or module names separated by commas.")
 
 

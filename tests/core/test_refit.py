@@ -6,6 +6,7 @@ import pytest
 from retro_core.refit import (
     FOLDS,
     RatedFeatures,
+    auc_gain,
     effect_of_people,
     folds_by_task,
     held_out_scores,
@@ -57,6 +58,15 @@ def test_one_class_alone_has_no_auc() -> None:
 
     assert found["with"] == {"mean": None, "low": None, "high": None}
     assert found["gain"]["mean"] is None
+
+
+def test_one_task_gives_no_interval_of_the_gain() -> None:
+    before, after = np.array([0.1, 0.9]), np.array([0.9, 0.1])  # from the wrong order to the right
+    truth = np.array([True, False])
+
+    found = auc_gain(before, after, truth, ["a", "a"], seed=0)
+
+    assert found == {"mean": 1.0, "low": None, "high": None}
 
 
 def test_the_rows_of_a_task_share_their_fold_and_every_fold_is_used() -> None:

@@ -1,9 +1,15 @@
 """Copies of rated reflections under other names."""
 
 import re
+from dataclasses import replace
 from random import Random
 
-from retro_core.training.relabel import kinds_in, relabelled, relabelled_copies
+from retro_core.training.relabel import (
+    copied_items,
+    kinds_in,
+    relabelled,
+    relabelled_copies,
+)
 from retro_core.types import RatedReflection
 
 
@@ -64,3 +70,21 @@ def test_the_first_copies_are_the_rows_themselves_and_a_seed_repeats_the_others(
     assert copies[:2] == ROWS
     assert len(copies) == 8
     assert copies == relabelled_copies(ROWS, 4, seed=0)
+
+
+def test_a_row_of_a_world_without_such_names_stays_as_it_is_and_is_shown_once() -> None:
+    question = replace(
+        CLEAN,
+        environment="hotpotqa",
+        prompt="Which battle of may 19 came before june 6?",
+        text="Search for the battle of may 19, not for june 6.",
+    )
+    unknown = replace(CLEAN, environment="of a package that is not installed")
+    rows = [question, CLEAN, unknown]
+
+    copies = relabelled_copies(rows, 3, seed=0)
+
+    assert copies[:3] == rows
+    assert [row.environment for row in copies[3:]] == ["alfworld", "alfworld"]
+    assert copied_items(rows, 3) == len(copies) == 5
+    assert copied_items([question], 100) == 1

@@ -1,5 +1,7 @@
 """The replay buffer and what training takes of it."""
 
+from dataclasses import replace
+
 from retro_core.replay import Preference, positive, preferences, rated, split_by_task
 from retro_core.replay import without_repeats as once
 from retro_core.types import RatedReflection, Reflection
@@ -34,6 +36,18 @@ def test_a_split_keeps_tasks_whole_and_stays_when_the_buffer_grows():
     assert not {one.task_id for one in training} & {one.task_id for one in held}
     assert 60 <= len(held) <= 140
     assert [one for one in grown if one.task_id != "t999"] == held
+
+
+def test_the_same_id_in_another_environment_moves_no_task():
+    doors = [item(f"t{n}", "plan", 0.0) for n in range(40)]
+    shop = [replace(one, environment="shop") for one in doors]
+
+    training, held = split_by_task([*doors, *shop], held_share=0.25, seed=3)
+
+    alone = [split_by_task(items, held_share=0.25, seed=3) for items in (doors, shop)]
+    assert held == [*alone[0][1], *alone[1][1]]
+    assert training == [*alone[0][0], *alone[1][0]]
+    assert {one.task_id for one in alone[0][1]} != {one.task_id for one in alone[1][1]}
 
 
 def test_preferences_pair_reflections_to_the_same_prompt_by_rating():

@@ -212,3 +212,20 @@ def test_another_process_is_answered_with_the_scores_of_the_reward_model(world):
     scorer = load_scorer(world / "asked", world / "base", device="cpu")
     expected = scorer.score([("look open again", "good plan"), ("look open again", "again")])
     assert [json.loads(line)["scores"] for line in answers] == [pytest.approx(expected)] * 2
+
+
+def test_another_process_says_why_a_reward_model_does_not_belong_to_the_base_model(world):
+    export_judge(world, world / "foreign")
+    other = make_base_model(world / "other-base", seed=1)
+    places = ["--reward-model", str(world / "foreign"), "--base-model", str(other)]
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "retro_core.training.scoring", *places],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "Choose the base model it was made for" in json.loads(ended.stdout)["error"]

@@ -48,6 +48,20 @@ def test_the_items_of_each_stage(world, stage, objective, items):
     assert dry_run(spec).items == items
 
 
+def test_copies_are_counted_where_names_can_be_exchanged(world, tmp_path):
+    rows = [
+        replace(row, environment="alfworld" if row.task_id == "task-0" else row.environment)
+        for row in reflections()
+    ]
+    spec = tiny_spec(world, "sft")
+    dataset = replace(
+        spec.dataset, path=str(write_snapshot(tmp_path / "mixed.jsonl", rows)), copies=3
+    )
+
+    # 10 accepted reflections, of which 2 are of the household and shown twice more.
+    assert dry_run(replace(spec, dataset=dataset)).items == 10 + 2 * 2
+
+
 def test_updates_go_by_epochs_unless_steps_are_given(world):
     epochs = OptimisationSpec(batch_size=4, epochs=2.0, max_steps=0)
 

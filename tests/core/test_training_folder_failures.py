@@ -10,10 +10,12 @@ from retro_core.errors import InvalidInput
 from retro_core.training import __main__ as trainer
 from retro_core.training.adapters import CARD
 from retro_core.training.failures import FolderTaken
-from retro_core.training.launch import HEARTBEAT, STOP, prepare_resume
+from retro_core.training.launch import HEARTBEAT, STOP, TAKEN, prepare_resume
 from retro_core.training.models import weights_digest
+from retro_core.training.monitor import Monitor
 from retro_core.training.outcome import RESULT, Outcome, read_outcome
-from retro_core.training.run import claimed
+from retro_core.training.run import claimed, run_training
+from retro_core.training.spec import DatasetSpec
 from tests.core.training_world import (
     make_base_model,
     tiny_spec,
@@ -40,6 +42,32 @@ def test_a_folder_with_another_trainer_is_left_alone(world):
     ):
         pass
 
+    assert read_outcome(out) is None
+
+
+def test_a_refused_trainer_leaves_its_mark_and_no_result(world, monkeypatch):
+    out, spec = world / "held", tiny_spec(world, "sft")
+    path = world / "held.json"
+    path.write_text(json.dumps(spec.to_json()))
+    monkeypatch.setattr("sys.argv", ["trainer", str(path), "--out", str(out)])
+
+    with claimed(out, spec):
+        exit_code = trainer.main()
+
+    assert exit_code == 4
+    assert (out / TAKEN).exists()
+    assert read_outcome(out) is None
+
+
+def test_a_process_whose_main_process_was_refused_writes_no_result(world):
+    out = world / "beside-refused"
+    spec = tiny_spec(world, "sft", dataset=DatasetSpec(path=str(world / "nowhere.jsonl")))
+    out.mkdir()
+    (out / TAKEN).touch()
+
+    outcome = run_training(spec, out, Monitor(out, writes=False))
+
+    assert outcome.status == "failed"
     assert read_outcome(out) is None
 
 
@@ -82,7 +110,7 @@ def test_a_run_does_not_go_on_with_another_base_model(world):
 
 
 def test_a_run_that_goes_on_shows_no_beat_of_its_earlier_process(tmp_path):
-    for name in (STOP, RESULT, HEARTBEAT):
+    for name in (STOP, RESULT, HEARTBEAT, TAKEN):
         (tmp_path / name).touch()
     (tmp_path / "metrics.jsonl").touch()
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from retro_core.training.launch import (
+    TAKEN,
     TRAINER_ENVIRONMENT,
     prepare_resume,
     request_stop,
     trainer_command,
 )
 from retro_core.training.outcome import read_outcome
+from retro_core.training.run import claimed
 from retro_core.training.spec import LaunchSpec
 from tests.core.training_world import make_base_model, metrics, tiny_spec, write_snapshot
 
@@ -49,6 +51,20 @@ def test_the_command_line_trains_and_tells(world):
     assert read_outcome(out).status == "done"
     assert json.loads((out / "spec.json").read_text())["stage"] == "sft"
     assert "step 6, train" in (out / "trainer.log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_two_processes_that_find_another_trainer_at_work_mark_the_folder(world):
+    out = world / "taken"
+    spec = replace(tiny_spec(world, "sft"), launch=LaunchSpec(processes=2))
+
+    with claimed(out, spec):
+        exit_code = launch(spec, out)
+
+    assert exit_code == 1  # the launcher's own, whatever the trainer's was
+    assert (out / TAKEN).exists()
+    assert read_outcome(out) is None
 
 
 @pytest.mark.slow

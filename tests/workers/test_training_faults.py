@@ -171,6 +171,23 @@ def test_a_trainer_that_leaves_no_result_hands_its_last_words_on(
     assert "No module named retro_core.no_trainer" in run.reason
 
 
+def test_a_run_whose_folder_another_trainer_still_holds_is_taken_up_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tiny_run(tiny_snapshot(), optimisation=SMALL)
+    with monkeypatch.context() as patched:
+        patched.setattr("retro_core.training.launch.MODULE", "tests.workers.refused_launcher")
+        train(run.pk)
+    run.refresh_from_db()
+    refused = (run.status, run.reason, run.unfinished_claims)
+
+    train(run.pk)
+
+    run.refresh_from_db()
+    assert refused == ("lost", "", 1)
+    assert run.status == "done"
+
+
 @pytest.mark.parametrize(("leaves", "status"), [(True, "queued"), (False, "stopped")])
 def test_a_trainer_killed_after_the_grace_goes_on_elsewhere_unless_a_person_stopped_it(
     leaves: bool, status: str, monkeypatch: pytest.MonkeyPatch

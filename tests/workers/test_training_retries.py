@@ -95,6 +95,22 @@ def test_the_rating_is_that_of_the_retry_with_the_fresh_reflection(
     assert not address.exists()  # nobody meets a service that is gone
 
 
+def test_a_line_that_the_token_limit_cut_short_is_not_played(
+    failed_doors: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = replace(TWO_TRIALS, reflection=replace(CONFIG.reflection, format="structured"))
+    structured = parts(good_is_green, config=lines)
+    monkeypatch.setattr(training_retries, "build", only_to_play(structured))
+    whole = "Mistake: I opened the red door.\nPlan:\n1. leave"
+    address = tmp_path / "retries.address"
+
+    with serving_retries(failed_doors.pk, address):
+        ratings = RetryClient(address)([request("doors-1", f" {whole}\n2. good")])
+
+    assert ratings == [0.0]  # "good" would have opened the green door
+    assert json.loads((tmp_path / "retries.jsonl").read_text())["text"] == whole
+
+
 def test_a_failure_that_is_not_in_the_snapshot_is_named(
     failed_doors: Snapshot, tmp_path: Path
 ) -> None:
