@@ -15,6 +15,9 @@ from retro_core.supervisor.service import Service
 from retro_core.supervisor.valkey import valkey_service
 
 FIRST_MODEL_LIMIT_S = 600.0
+# Who pressed Ctrl-C waits for this. A trainer saves a checkpoint after its present update; those of
+# `cpu-small` take less on a quiet machine, and longer ones go on from the checkpoint before.
+CHECKPOINT_LIMIT_S = 60.0
 PROGRAMS_FLOOR = 2
 LM_FLOOR = 1
 
@@ -74,7 +77,12 @@ def workers() -> list[Service]:
     exchange = ["--worker-class", "workers.exchange_worker.ExchangeWorker", "--worker-ttl", "45"]
     return [
         *(_worker("episodes", episodes, number) for number in range(settings.EPISODE_WORKERS)),
-        _worker("training", training),
+        _worker(
+            "training",
+            training,
+            stop_limit_s=CHECKPOINT_LIMIT_S,
+            stop_takes="a training run ends its update and saves a checkpoint",
+        ),
         _worker("exchange", exchange),
     ]
 
@@ -108,12 +116,13 @@ def answers(host: str, port: int, path: str, pid: int) -> bool:
         connection.close()
 
 
-def _worker(queue: str, words: list[str], number: int = 0) -> Service:
+def _worker(queue: str, words: list[str], number: int = 0, **rest: Any) -> Service:
     manage = str(settings.BASE_DIR / "manage.py")
     return _program(
         f"Worker {queue} {number + 1}" if number else f"Worker {queue}",
         [manage, "rqworker", queue, "--with-scheduler", *words],
         orphan_signal=signal.SIGKILL,
+        **rest,
     )
 
 

@@ -23,6 +23,9 @@ from webapp.system import stack
 
 Say = Callable[[str], None]
 MODEL_BYTES = 700_000_000
+# The children are stopped floor by floor: a trainer, the model server and the database may take a
+# minute, 10 s and 30 s.
+STOP_LIMIT_S = 120.0
 
 
 def check_machine() -> None:
@@ -152,7 +155,9 @@ def stage(name: str, say: Say) -> Iterator[None]:
     say(f"{name}: done, {time.monotonic() - began:.1f} s")
 
 
-def stop_holder(pid: int, still_there: Callable[[], bool], *, limit_s: float = 60.0) -> bool:
+def stop_holder(
+    pid: int, still_there: Callable[[], bool], *, limit_s: float = STOP_LIMIT_S
+) -> bool:
     """Ask a supervisor to stop and wait for it; False if it is still there after `limit_s`."""
     os.kill(pid, signal.SIGTERM)
     limit = time.monotonic() + limit_s
