@@ -10,6 +10,16 @@ def named(children: list[Service], name: str) -> Service:
     return next(child for child in children if child.name == name)
 
 
+def test_the_model_server_takes_the_device_of_the_settings(settings) -> None:
+    settings.EMBEDDED_LM = True
+    given = []
+    for settings.LM_DEVICE in ("cpu", "cuda"):
+        command = named(stack.lm_server(), "LM server").command
+        given.append(command[command.index("--device") + 1])
+
+    assert given == ["cpu", "cuda"]
+
+
 def test_only_the_worker_that_may_train_is_waited_for_long() -> None:
     training, exchange = (
         named(stack.workers(), name) for name in ("Worker training", "Worker exchange")

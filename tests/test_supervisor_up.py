@@ -221,6 +221,8 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
         ("DATABASE_URL", "mysql://x", "DATABASE_URL='mysql://x' must begin with postgres://"),
         ("REDIS_URL", "http://x", "REDIS_URL='http://x' must begin with redis://"),
         ("DJANGO_DEBUG", "maybe", "DJANGO_DEBUG='maybe' must be yes or no."),
+        ("LM_DEVICE", "gpu", "LM_DEVICE='gpu' must be cpu or cuda."),
+        ("ACTOR_MODEL", "", "ACTOR_BASE_URL is set and ACTOR_MODEL is not: set it to the name"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_sentence(

@@ -44,7 +44,7 @@ def lm_server() -> list[Service]:
         *("--models-dir", str(settings.PLACES.models)),
         *("--adapters-dir", str(settings.PLACES.adapters)),
         *("--port", str(settings.LM_PORT)),
-        *("--dtype", settings.LM_DTYPE),
+        *("--device", settings.LM_DEVICE, "--dtype", settings.LM_DTYPE),
         *built_in,
     ]
     return [
