@@ -1,7 +1,12 @@
 """The children that `manage.py up` starts, as the settings describe them."""
 
 from collections import defaultdict
+from pathlib import Path
 
+import pytest
+from django.core.management import CommandError, call_command
+
+from retro_core.supervisor.places import Places
 from retro_core.supervisor.service import Service
 from webapp.system import stack, starting
 
@@ -36,3 +41,23 @@ def test_down_waits_longer_than_the_floors_may_take_to_stop() -> None:
 
     assert len(floors) == 3
     assert sum(max(limits) for limits in floors.values()) < starting.STOP_LIMIT_S
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("make_tasks", "a name"),
+        ("import_episodes", __file__),
+        ("curve", "a name"),
+        ("rate_by_counterfactual", "a name"),
+        ("purge_experiments",),
+        ("make_bench_data",),
+    ],
+)
+def test_a_command_that_needs_the_database_names_the_way_to_one(
+    words: tuple[str, ...], tmp_path: Path, settings
+) -> None:
+    settings.PLACES = Places(tmp_path)  # where nothing runs
+
+    with pytest.raises(CommandError, match="The studio is not running: `make up` starts it"):
+        call_command(*words)

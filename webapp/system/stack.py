@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import socket
 import sys
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,16 @@ def lm_server() -> list[Service]:
 def model_server_answers() -> bool:
     """Whether a model server answers where the settings expect the embedded one."""
     return answers("127.0.0.1", settings.LM_PORT, "/health", 0)
+
+
+def database_answers() -> bool:
+    """Whether the embedded database listens at its socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(settings.PLACES.sockets / ".s.PGSQL.5432"))
+        except OSError:
+            return False
+    return True
 
 
 def model_is_ready() -> bool:

@@ -86,6 +86,12 @@ def address() -> str:
     return f"{scheme}://{[*names, here][0]}{ending}"
 
 
+def check_database() -> None:
+    """Raises CommandError where the embedded database waits for the studio's start."""
+    if settings.EMBEDDED_POSTGRES and not stack.database_answers():
+        raise CommandError("The studio is not running: `make up` starts it.")
+
+
 def running_address() -> str:
     """Where the studio that runs is. Raises CommandError where its database waits for its start."""
     runs = lock.holder(settings.PLACES.lock)
