@@ -42,7 +42,7 @@ PART ?= arms
 learn: $(INSTALLED)  ## measure what training the reflector gains, on unseen tasks; FORM=full takes hours
 	@$(BIN)/python manage.py learn --form $(FORM) --part $(PART)
 
-reset: present  ## delete all rows and files, after asking
+reset: present  ## delete all rows and their files, after asking; what you put in stays
 	@$(BIN)/python manage.py reset
 
 install: $(INSTALLED)  ## only install
