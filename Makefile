@@ -85,9 +85,10 @@ unit: $(INSTALLED)  ## core, worker and web tests, with real services
 	$(SAY) "Core, worker and web tests"
 	@$(PYTEST) -m "not slow and not gpu and not browser"
 
-browser: $(INSTALLED)  ## tests in headless Chromium
+browser: $(INSTALLED)  ## tests in headless Chromium; left out where there is none, which fails in CI
 	$(SAY) "Browser tests"
-	@if .ci/chromium.sh; then $(PYTEST) -m "browser and not slow"; fi
+	@if .ci/chromium.sh >/dev/null; then $(PYTEST) -m "browser and not slow"; \
+	elif test -n "$${CI:-}"; then exit 1; else echo "SKIPPED: the browser tests."; fi
 
 bench-web: $(INSTALLED)  ## pages over 120,000 episodes: p50, p95, CPU, queries, bytes; the data is made once, in data/bench
 	@$(BIN)/python -m bench.web
