@@ -12,6 +12,7 @@ TORCH_ARGS ?=
 # Free space in GB that an installation needs; torch with CUDA is most of it. NEEDED_GB=0 asks for none.
 NEEDED_GB ?= $(if $(findstring cpu,$(TORCH_SPEC) $(TORCH_ARGS)),2,8)
 
+PIP_SPEC := pip==26.3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
@@ -66,7 +67,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -d $(VENV)/lib/python3.11/site-packages/torch || { free=$$(($$(df -Pk . | awk 'NR == 2 {print $$4}') / 1000000)); \
 	test $$free -ge $(NEEDED_GB) || { printf '%s\n' "$$free GB are free here, and the installation needs about $(NEEDED_GB)." $(SMALLER); exit 1; }; }
 	$(SAY) "1/4  pip"
-	@$(PIP) pip==26.3
+	@$(PIP) $(PIP_SPEC)
 	$(SAY) "2/4  $(TORCH_SPEC) (the largest download, minutes on a slow line)"
 	@$(PIP) $(TORCH_ARGS) '$(TORCH_SPEC)'
 	$(SAY) "3/4  $$(grep -c == requirements.lock) pinned packages"
@@ -79,7 +80,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 LOCKING := build/lock
 lock:  ## choose the newest packages that pyproject.toml allows, and pin them in requirements.lock
 	@rm -rf $(LOCKING) && $(PYTHON) -m venv $(LOCKING)
-	@$(LOCKING)/bin/python -m pip install -qq pip==26.3
+	@$(LOCKING)/bin/python -m pip install -qq $(PIP_SPEC)
 	@$(LOCKING)/bin/python -m pip install -qq $(TORCH_ARGS) '$(TORCH_SPEC)'
 	@$(LOCKING)/bin/python -m pip install -qq -e '.[test]'
 	@{ grep '^#' requirements.lock; $(LOCKING)/bin/python -m pip freeze --all --exclude-editable \
