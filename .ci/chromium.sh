@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Succeeds if Chromium is there for the browser tests; as root on Debian it installs it first.
+# Prints where Chromium is for the browser tests; as root on Debian it installs it first.
+# `chromium.sh find` only looks. Without a Chromium both fail.
 set -euo pipefail
 
-has() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; }
+find_it() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-has && exit 0
+find_it && exit 0
+[[ ${1:-} != find ]] || exit 1
 if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    echo "Installing Debian's chromium."
+    echo "Installing Debian's chromium." >&2
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null || true
 fi
-has && exit 0
-echo "SKIPPED: the browser tests need Chromium. On Debian: sudo apt-get install chromium"
+find_it && exit 0
+echo "The browser tests need Chromium. On Debian: sudo apt-get install chromium" >&2
 exit 1

@@ -37,6 +37,7 @@ class Studio:
             "STUDIO_DATA_DIR": str(data),
             "PORT": str(self.port),
             "ACTOR_BASE_URL": f"{NOBODY_THERE}/v1",
+            "ACTOR_MODEL": "household",
             "REFLECTOR_URL": NOBODY_THERE,
             **environment,
         }

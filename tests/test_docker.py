@@ -3,65 +3,15 @@
 import os
 import re
 import subprocess
-import sys
-from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
 import dj_database_url
 import pytest
-import yaml
-from django.conf import settings
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCKER = ROOT / "docker"
-COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
+from tests.deployment import COMPOSE, DOCKER, GIVEN, SERVICES, filled, run, run_beside
+from workers.training_watch import KILL_GRACE_SECONDS, STOP_GRACE_SECONDS
+
 OURS = ["setup", "web", "worker-episodes", "worker-exchange", "worker-training"]
-GIVEN = {
-    "DJANGO_SECRET_KEY": "for this test only",
-    "POSTGRES_PASSWORD": "for/this#test?only@100%",
-    "ACTOR_BASE_URL": "http://127.0.0.1:9/v1",
-    "ACTOR_MODEL": "small",
-    "REFLECTOR_BASE_FOLDER": "/models/base",
-    "ALLOWED_HOSTS": ".example.org, *, studio.example.org",
-    "PORT": "9000",
-}
-VARIABLE = re.compile(r"\$\{(\w+):[?-]?([^{}]*)\}")
-
-
-def filled(text: str) -> str:
-    """What compose makes of `${NAME:?}` and `${NAME:-default}`, one within another too."""
-    while VARIABLE.search(text):
-        text = VARIABLE.sub(lambda m: GIVEN.get(m[1], m[2]), text)
-    return text
-
-
-def run(service: str, *more: str) -> "subprocess.CompletedProcess[str]":
-    """Run a service's own command, with its environment, on the stores of the tests."""
-    program, *words = SERVICES[service]["command"]
-    return run_beside(service, program, *words, *more)
-
-
-def run_beside(service: str, program: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program of this installation with the environment of a service."""
-    environment = {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
-    return subprocess.run(
-        [str(Path(sys.executable).parent / program), *words],
-        cwd=ROOT,
-        env={
-            "PATH": os.defpath,
-            **environment,
-            "DJANGO_SETTINGS_MODULE": "webapp.settings",
-            "DATABASE_URL": settings.DATABASE_URL,
-            "REDIS_URL": settings.REDIS_URL,
-            "STUDIO_DATA_DIR": str(settings.DATA_DIR),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_compose_names_every_part_of_the_deployment() -> None:
@@ -99,6 +49,37 @@ def test_tgi_and_the_trainer_take_a_gpu_each() -> None:
     assert not any("count" in one for one in devices)
 
 
+def test_docker_waits_for_the_checkpoint_of_a_trainer_that_must_end() -> None:
+    minutes = re.fullmatch(r"(\d+)m", SERVICES["worker-training"]["stop_grace_period"])
+
+    assert minutes
+    assert 60 * int(minutes[1]) > STOP_GRACE_SECONDS + KILL_GRACE_SECONDS
+
+
+def test_files_to_import_are_mounted_where_the_services_look_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    web = SERVICES["web"]
+    without = filled(web["environment"]["IMPORT_DIR"])
+    monkeypatch.setitem(GIVEN, "IMPORT_DIR", "/srv/files")
+
+    assert without == ""  # the place in the data folder
+    assert filled(web["environment"]["IMPORT_DIR"]) == "/srv/files"
+    assert "/srv/files:/srv/files:ro" in [filled(volume) for volume in web["volumes"]]
+
+
+def test_wikipedia_and_the_number_of_threads_are_handed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(GIVEN, "WIKIPEDIA_API", "http://wiki/api.php")
+    monkeypatch.setitem(GIVEN, "WEB_THREADS", "24")
+    words = [filled(word) for word in SERVICES["web"]["command"]]
+
+    assert words[words.index("--threads") + 1] == "24"
+    for service in OURS:
+        assert filled(SERVICES[service]["environment"]["WIKIPEDIA_API"]) == "http://wiki/api.php"
+
+
 def test_tgi_is_told_its_share_of_the_gpu_and_the_hubs_token_only_where_there_is_one() -> None:
     environment = SERVICES["tgi"]["environment"]
 
@@ -113,52 +94,6 @@ def test_the_head_of_the_compose_file_names_all_that_can_be_given() -> None:
 
     assert "CSRF_TRUSTED_ORIGINS" in read
     assert [name for name in sorted(read) if not re.search(rf"\b{name}\b", head)] == []
-
-
-def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
-    stages = re.findall(r"^FROM .+ AS (\S+)$", (DOCKER / "Dockerfile").read_text(), re.M)
-    targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
-
-    assert targets == {"web", "worker-cpu", "worker-gpu"}
-    assert targets <= set(stages)
-
-
-def test_the_files_that_the_dockerfile_copies_are_there() -> None:
-    copied = re.findall(r"^COPY (.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.M)
-
-    assert copied
-    assert all((ROOT / name).exists() for line in copied for name in line.split())
-
-
-def test_the_packages_kept_out_of_the_web_image_are_pinned_packages() -> None:
-    pinned = (ROOT / "requirements.lock").read_text().splitlines()
-
-    for pattern in (DOCKER / "web-without.txt").read_text().splitlines():
-        assert any(re.fullmatch(pattern, line, re.I) for line in pinned), pattern
-
-
-def test_the_application_loads_with_the_packages_of_the_web_image_alone() -> None:
-    blocked = f"import sys; sys.modules.update(dict.fromkeys({sorted(not_in_the_web_image())}))"
-    loaded = "import django; django.setup(); import webapp.urls, webapp.system.starting"
-
-    done = run_beside("web", "python", "-c", f"{blocked}; {loaded}")
-
-    assert done.returncode == 0, done.stderr
-
-
-def not_in_the_web_image() -> set[str]:
-    """The modules of installed packages that the web image leaves out."""
-    patterns = (DOCKER / "web-without.txt").read_text().splitlines()
-    pinned = (ROOT / "requirements.lock").read_text().splitlines()
-    kept = [line for line in pinned if not any(re.fullmatch(p, line, re.I) for p in patterns)]
-    names = {plain_name(line.partition("==")[0]) for line in kept} | {"retroformer-studio"}
-    modules = packages_distributions().items()
-    return {name for name, of in modules if not names & {plain_name(one) for one in of}}
-
-
-def plain_name(package: str) -> str:
-    """The name by which packages are compared."""
-    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 @pytest.mark.django_db(transaction=True)

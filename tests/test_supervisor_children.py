@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from retro_core.errors import CannotStart
-from retro_core.supervisor import service
+from retro_core.supervisor import service, supervise
 from retro_core.supervisor.service import Service
 from retro_core.supervisor.supervise import Supervisor
 from tests.studio_process import wait_for
@@ -94,6 +94,31 @@ def test_a_restart_that_fails_is_tried_again(
     assert (kept.restarts, kept.next_start) == (1, None)
     kept.process.kill()
     kept.process.wait()
+
+
+@pytest.mark.parametrize(("takes", "said"), [("a checkpoint", 1), ("", 0)])
+def test_a_long_stop_is_explained_where_there_is_something_to_wait_for(
+    takes: str, said: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "SILENT_STOP_S", 0.05)
+    child = Service(
+        name="Saving child",
+        command=("/bin/sh", "-c", "trap 'sleep 0.5; exit 0' TERM; echo > ready; sleep 60 & wait"),
+        log=tmp_path / "saving.log",
+        environment={"PATH": os.defpath},
+        folder=tmp_path,
+        stop_limit_s=20.0,
+        stop_takes=takes,
+    )
+    told: list[str] = []
+    supervisor = Supervisor(told.append, tmp_path / "up.json")
+    kept = supervisor.start(child)
+    wait_for((tmp_path / "ready").exists, limit_s=10)
+
+    supervisor._stop_floor([kept])
+
+    assert told == ["Saving child: a checkpoint; 20 s at most."][:said]
+    assert kept.process.returncode == 0
 
 
 def test_a_large_log_is_turned_and_one_older_one_is_kept(tmp_path: Path) -> None:

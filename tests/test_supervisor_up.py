@@ -179,16 +179,18 @@ def test_reset_asks_and_deletes_only_after_yes(studio: Studio) -> None:
     assert (studio.data / "secret_key").exists()
 
 
-def test_reset_deletes_exports_that_new_rows_would_offer_as_their_own(tmp_path: Path) -> None:
+def test_reset_deletes_the_files_of_rows_and_names_all_that_it_keeps(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "data")
-    exported = studio.data / "exchange" / "1" / "dataset.zip"
-    exported.parent.mkdir(parents=True)
-    exported.write_bytes(b"PK")
+    folders = ["exchange", "catalogues", "adapters", "models", "corpora", "imports", "bench"]
+    for name in folders:
+        (studio.data / name / "1").mkdir(parents=True)
 
     answered = studio.run("reset", "--yes")
 
     assert answered.returncode == 0, answered.stderr
-    assert not exported.parent.parent.exists()
+    kept = {path.name for path in studio.data.iterdir() if path.is_dir()}
+    assert kept == {"models", "corpora", "imports", "bench"}
+    assert all(re.search(rf"\b{name}\b", answered.stdout) for name in kept)
 
 
 def test_a_link_without_a_studio_names_the_way_to_one(tmp_path: Path) -> None:
@@ -221,6 +223,8 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
         ("DATABASE_URL", "mysql://x", "DATABASE_URL='mysql://x' must begin with postgres://"),
         ("REDIS_URL", "http://x", "REDIS_URL='http://x' must begin with redis://"),
         ("DJANGO_DEBUG", "maybe", "DJANGO_DEBUG='maybe' must be yes or no."),
+        ("LM_DEVICE", "gpu", "LM_DEVICE='gpu' must be cpu or cuda."),
+        ("ACTOR_MODEL", "", "ACTOR_BASE_URL is set and ACTOR_MODEL is not: set it to the name"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_sentence(

@@ -148,11 +148,17 @@ RQ_QUEUES = {
 LM_PORT = _whole("LM_PORT", 8070)
 LM_URL = f"http://127.0.0.1:{LM_PORT}"
 LM_DTYPE = _choice("LM_DTYPE", "auto", "auto", "float32", "bfloat16")
+LM_DEVICE = _choice("LM_DEVICE", "cpu", "cpu", "cuda")
 ACTOR_BASE_URL = _url("ACTOR_BASE_URL", f"{LM_URL}/v1", "http", "https")
 ACTOR_MODEL = _text("ACTOR_MODEL", "household")
+if _text("ACTOR_BASE_URL") and not _text("ACTOR_MODEL"):
+    raise ImproperlyConfigured(
+        "ACTOR_BASE_URL is set and ACTOR_MODEL is not: set it to the name by which that endpoint"
+        " knows the model."
+    )
 OPENAI_API_KEY = _text("OPENAI_API_KEY")
 REFLECTOR_URL = _url("REFLECTOR_URL", LM_URL, "http", "https")
-# A folder with safetensors; empty is the embedded base model.
+# A folder with safetensors, the model that REFLECTOR_URL serves; empty is the embedded one.
 REFLECTOR_BASE_FOLDER = _text("REFLECTOR_BASE_FOLDER")
 EMBEDDED_LM = not (_text("ACTOR_BASE_URL") and _text("REFLECTOR_URL"))
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 
-from retro_core.errors import InvalidInput
 from retro_core.serving.base_model import MODEL_NAME, ensure_base_model
 from retro_core.training.launch import HEARTBEAT, prepare_resume
 from retro_core.training.outcome import read_outcome, write_json_atomically
@@ -18,6 +17,7 @@ from retro_core.training.spec import BaseModelSpec, TrainingSpec, check_spec
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import adapter_folder
 from webapp.training.models import Snapshot, TrainingRun
+from webapp.training.services.base import chosen_base
 from webapp.training.services.snapshots import stored_lines
 
 LOG_TAIL_BYTES = 6_000
@@ -97,13 +97,14 @@ def _with_paths(run: TrainingRun, folder: RunFolder) -> TrainingSpec:
 
 
 def base_model() -> BaseModelSpec:
-    """The base model of the settings, else the embedded one, converted where it is missing."""
-    chosen = settings.REFLECTOR_BASE_FOLDER
-    if not chosen:
+    """The base model of the settings, else the embedded one, converted where it is missing.
+
+    Raises InvalidInput.
+    """
+    chosen = chosen_base()
+    if chosen is None:
         return BaseModelSpec(folder=str(ensure_base_model(settings.PLACES.models)), name=MODEL_NAME)
-    if not Path(chosen).is_dir():
-        raise InvalidInput(f"REFLECTOR_BASE_FOLDER {chosen!r} is not a folder of this machine.")
-    return BaseModelSpec(folder=chosen, name=Path(chosen).name)
+    return BaseModelSpec(folder=str(chosen), name=chosen.name)
 
 
 def _folder(adapter: Adapter | None) -> str:

@@ -109,11 +109,18 @@ class Watch:
         if self._stop_since is None:
             self._stop_since = time.monotonic()
             request_stop(self.out)
+            self._forgive()
         waited = time.monotonic() - self._stop_since
         if self._signals_sent == 0 and waited > STOP_GRACE_SECONDS:
             self._signal(signal.SIGTERM)
         elif self._signals_sent == 1 and waited > STOP_GRACE_SECONDS + KILL_GRACE_SECONDS:
             self._signal(signal.SIGKILL)
+
+    def _forgive(self) -> None:
+        """Being asked to leave is no crash over the run, not even where it ends in a kill."""
+        if self.leaving:
+            held = TrainingRun.objects.held_by(self.run_id, self.holder)
+            held.update(unfinished_claims=0)
 
     def _signal(self, number: signal.Signals) -> None:
         self._signals_sent += 1

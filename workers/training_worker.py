@@ -1,4 +1,9 @@
-"""The RQ worker of the training queue: takes up lost runs, lets a trainer save before it ends."""
+"""The RQ worker of the training queue: takes up lost runs, and lets a trainer save before it ends.
+
+Asked to end, it asks its trainer for a checkpoint after the present update and waits for it, ten
+minutes at most. Who stops it must wait as long: docker does, and `make up` waits one minute. Killed
+before, the run goes on from its newest checkpoint.
+"""
 
 from django.db import DatabaseError, InterfaceError
 

@@ -59,6 +59,11 @@ class Places:
         return self.data / "exchange"
 
     @property
+    def catalogues(self) -> Path:
+        """Unpacked products of imported shops: rows of tasks name them."""
+        return self.data / "catalogues"
+
+    @property
     def corpora(self) -> Path:
         """Folders of pages (*.jsonl with title and text) for questions."""
         return self.data / "corpora"
@@ -74,9 +79,9 @@ class Places:
         return self.data / "up.json"
 
     def made_anew(self) -> list[Path]:
-        """What a reset deletes: all but the secret key and the converted language model."""
+        """What a reset deletes: the rows, and every file that only they make sense of."""
         folders = [self.postgres, self.valkey, self.logs, self.adapters, self.training]
-        return [*folders, self.exchange, self.data / "static"]
+        return [*folders, self.exchange, self.catalogues, self.data / "static"]
 
     def database_url(self) -> str:
         """The embedded PostgreSQL, over its unix socket."""

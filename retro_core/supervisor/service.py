@@ -21,7 +21,8 @@ TAIL_BYTES = 1_500
 class Service:
     """What one child needs. `ready` takes the child's process id; without it, to run is enough.
 
-    Children of a higher floor use those below, and are stopped before them.
+    Children of a higher floor use those below, and are stopped before them. `stop_takes` says why a
+    stop may take all of its `stop_limit_s`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGTERM
     stop_limit_s: float = 10.0
+    stop_takes: str = ""
     before_start: Callable[[], None] = field(default=lambda: None)
 
 

@@ -18,6 +18,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 CALM_S = 60.0
 LOOK_EVERY_S = 0.2
+SILENT_STOP_S = 2.0
 
 Report = Callable[[str], None]
 
@@ -77,8 +78,19 @@ class Supervisor:
         for child in together:
             services.ask_to_stop(child.service, child.process)
         for child in together:
+            self._explain_a_long_stop(child)
             if not services.finish(child.service, child.process):
                 self.report(f"{child.service.name} did not stop by itself and was killed.")
+
+    def _explain_a_long_stop(self, child: Child) -> None:
+        """Who pressed Ctrl-C looks at the terminal: it must not seem to hang."""
+        if not child.service.stop_takes:
+            return
+        try:
+            child.process.wait(SILENT_STOP_S)
+        except subprocess.TimeoutExpired:
+            limit = child.service.stop_limit_s
+            self.report(f"{child.service.name}: {child.service.stop_takes}; {limit:.0f} s at most.")
 
     def _look_after(self, child: Child) -> None:
         if child.next_start is not None:

@@ -168,8 +168,8 @@ def _load(kind: Any, spec: TrainingSpec, **settings: Any) -> Model:
 def _four_bit(device: torch.device) -> BitsAndBytesConfig:
     if find_spec("bitsandbytes") is None or device.type != "cuda":
         raise InvalidInput(
-            "precision 4bit needs a CUDA device and the package bitsandbytes (pip install"
-            " bitsandbytes). Choose bfloat16, or train on a GPU host."
+            "precision 4bit needs a CUDA device and the extra gpu, which brings bitsandbytes (pip"
+            " install -e '.[gpu]'). Choose bfloat16, or train on a GPU host."
         )
     return BitsAndBytesConfig(
         load_in_4bit=True,

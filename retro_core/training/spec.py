@@ -215,7 +215,7 @@ class TrainingSpec(SettingsRecord):
     stage: Stage = setting("sft", "What is trained.")
     seed: int = setting(0, "Start of every random choice.", at_least=0, at_most=2**31 - 1)
     parent_adapter: str = setting("", "Adapter folder to go on from; empty starts a new one.")
-    precision: Precision = setting("float32", "Of the frozen weights; 4bit needs bitsandbytes.")
+    precision: Precision = setting("float32", "Of the frozen weights; 4bit needs the extra gpu.")
     device: Device = setting("auto", "auto takes the GPU where there is one.")
     gradient_checkpointing: bool = setting(False, "Less memory for about a third more time.")
     checkpoint_every: int = setting(10, "Steps between checkpoints.", unit="steps", at_least=1)

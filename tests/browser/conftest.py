@@ -1,6 +1,7 @@
 """Headless Chromium over the live server, signed in as an administrator."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from pytest_django.live_server_helper import LiveServer
 
-PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+LOOKUP = Path(__file__).resolve().parents[2] / ".ci" / "chromium.sh"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,12 +26,19 @@ WAIT_MS = 60_000  # many tests share few cores
 PASSWORD = "behind the green door"
 
 
+def chromium_program() -> str:
+    """Where `make browser` finds Chromium; empty where there is none."""
+    found = subprocess.run([LOOKUP, "find"], stdout=subprocess.PIPE, text=True, check=False)
+    return found.stdout.strip()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator["Browser"]:
-    """One browser for all tests; they are skipped where there is none."""
-    program = next((place for place in PLACES if Path(place).exists()), None)
-    if program is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
+    """One browser for all tests; they are skipped where there is none, and fail in CI."""
+    program = chromium_program()
+    if not program:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip  # noqa: TID251
+        give_up("Chromium is missing: apt-get install chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
     # Playwright keeps an event loop in this thread, and Django would refuse the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # noqa: TID251

@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 
 from retro_core.serving.base_model import ensure_base_model
 from tests.browser.annotators import Annotator, Label, label_at_random
-from tests.browser.conftest import ARGUMENTS, PASSWORD, PLACES, WAIT_MS
+from tests.browser.conftest import ARGUMENTS, PASSWORD, WAIT_MS, chromium_program
 from tests.browser.rating_checks import (
     OVERLAP,
     check_labels,
@@ -129,7 +129,7 @@ async def everybody(address: str, queue: Queue, people: list[Annotator]) -> None
     """All three at once, until the queue has every answer."""
     from playwright.async_api import async_playwright
 
-    program = next(place for place in PLACES if Path(place).exists())
+    program = chromium_program()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         people += [await sign_in(browser, address, queue, name) for name in PEOPLE]

@@ -69,6 +69,7 @@ def test_a_draw_and_its_hindsight_share_the_first_trial() -> None:
 
 @pytest.fixture
 def tgi(settings: Settings) -> Iterator[LoopbackModel]:
+    settings.REFLECTOR_BASE_FOLDER = "/models/served"
     yield from both_endpoints(settings)
 
 

@@ -84,7 +84,7 @@ def served() -> Iterator[tuple[str, ModelServer]]:
 @pytest.fixture
 def model_server(settings) -> Iterator[ModelServer]:
     with served() as (url, model):
-        settings.REFLECTOR_URL = url
+        settings.REFLECTOR_URL, settings.REFLECTOR_BASE_FOLDER = url, "/models/served"
         yield model
 
 

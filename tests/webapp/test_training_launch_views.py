@@ -120,6 +120,28 @@ def test_a_dry_run_without_the_base_model_on_this_machine_says_so(
     assert "/nowhere&#x27; is not a folder of this machine" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/training/new/", {"dry_run": "1"}),
+        ("/training/new/", {"launch": "1"}),
+        ("/training/pipelines/new/", {}),
+    ],
+)
+def test_nothing_is_trained_for_a_server_whose_model_nobody_named(
+    path: str, sent: dict[str, str], researcher: Client, settings
+) -> None:
+    settings.REFLECTOR_URL, settings.REFLECTOR_BASE_FOLDER = "http://tgi:80", ""
+    values = form_values(researcher, path) | {"name": "Mine", "snapshot": taken_snapshot().pk}
+
+    answer = researcher.post(path, values | sent)
+
+    assert answer.status_code == 422
+    assert "REFLECTOR_URL is http://tgi:80" in text(answer)
+    assert "Set REFLECTOR_BASE_FOLDER to the folder" in text(answer)
+    assert not TrainingRun.objects.exists()
+
+
 def test_a_launch_with_neither_snapshot_nor_a_query_that_finds_something_is_refused(
     researcher: Client,
 ) -> None:

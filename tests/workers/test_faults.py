@@ -78,6 +78,7 @@ class Stage:
             "PYTHONPATH": str(ROOT),
             "STUDIO_DATA_DIR": str(self.places.data),
             "ACTOR_BASE_URL": f"{self.lm.url}/v1",
+            "ACTOR_MODEL": "household",
             "REFLECTOR_URL": self.lm.url,
             "OMP_NUM_THREADS": "1",
         }

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from workers import training_watch
 from workers.episodes import STOP_SIGNAL
 from workers.training import train
 from workers.training_files import folder_of
+from workers.training_watch import Watch
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -204,6 +206,27 @@ def test_a_trainer_killed_after_the_grace_goes_on_elsewhere_unless_a_person_stop
     asks.join()
     run.refresh_from_db()
     assert (run.status, run.lease_holder) == (status, "")
+
+
+@pytest.mark.parametrize(("leaves", "claims"), [(True, 0), (False, 5)])
+def test_a_worker_asked_to_leave_did_not_crash_over_the_run_even_if_it_is_killed_next(
+    leaves: bool, claims: int, tmp_path: Path
+) -> None:
+    run = tiny_run(tiny_snapshot(), optimisation=SMALL)
+    TrainingRun.objects.filter(pk=run.pk).update(unfinished_claims=4)
+    TrainingRun.objects.claim(run.pk, "this worker")
+    trainer = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
+    watch = Watch(run.pk, "this worker", trainer, tmp_path)
+    if leaves:
+        watch.leave()
+
+    watch.look()
+
+    trainer.kill()
+    trainer.wait()
+    run.refresh_from_db()
+    assert (run.status, run.unfinished_claims) == ("starting", claims)
+    assert (tmp_path / "stop").exists() is leaves
 
 
 def _ask_once_it_runs(run: TrainingRun, leaves: bool) -> None:

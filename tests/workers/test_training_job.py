@@ -102,15 +102,21 @@ def test_an_empty_snapshot_fails_with_a_reason_and_no_adapter() -> None:
     assert not Adapter.objects.exists()
 
 
-def test_a_missing_base_model_fails_before_a_trainer_starts(settings) -> None:
-    settings.REFLECTOR_BASE_FOLDER = "/nowhere"
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [("/nowhere", "'/nowhere' is not a folder"), ("", "nothing says which model is served there")],
+)
+def test_a_missing_base_model_fails_before_a_trainer_starts(
+    folder: str, reason: str, settings
+) -> None:
     run = tiny_run(tiny_snapshot(), optimisation=SMALL)
+    settings.REFLECTOR_URL, settings.REFLECTOR_BASE_FOLDER = "http://tgi:80", folder
 
     train(run.pk)
 
     run.refresh_from_db()
     assert run.status == "failed"
-    assert "'/nowhere' is not a folder" in run.reason
+    assert reason in run.reason
 
 
 def test_after_kill_9_of_the_trainer_a_resume_goes_on_from_the_checkpoint() -> None:

@@ -148,6 +148,6 @@ def _catalogue_folder(path: Path) -> Path:
         return path
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    places = Path(settings.DATA_DIR) / "catalogues"
-    places.mkdir(parents=True, exist_ok=True)
-    return places / digest[:16]
+    settings.PLACES.catalogues.mkdir(parents=True, exist_ok=True)
+    catalogue: Path = settings.PLACES.catalogues / digest[:16]
+    return catalogue

@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import socket
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,9 @@ from retro_core.supervisor.service import Service
 from retro_core.supervisor.valkey import valkey_service
 
 FIRST_MODEL_LIMIT_S = 600.0
+# Who pressed Ctrl-C waits for this. A trainer saves a checkpoint after its present update; those of
+# `cpu-small` take less on a quiet machine, and longer ones go on from the checkpoint before.
+CHECKPOINT_LIMIT_S = 60.0
 PROGRAMS_FLOOR = 2
 LM_FLOOR = 1
 
@@ -41,7 +45,7 @@ def lm_server() -> list[Service]:
         *("--models-dir", str(settings.PLACES.models)),
         *("--adapters-dir", str(settings.PLACES.adapters)),
         *("--port", str(settings.LM_PORT)),
-        *("--dtype", settings.LM_DTYPE),
+        *("--device", settings.LM_DEVICE, "--dtype", settings.LM_DTYPE),
         *built_in,
     ]
     return [
@@ -62,6 +66,16 @@ def model_server_answers() -> bool:
     return answers("127.0.0.1", settings.LM_PORT, "/health", 0)
 
 
+def database_answers() -> bool:
+    """Whether the embedded database listens at its socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(settings.PLACES.sockets / ".s.PGSQL.5432"))
+        except OSError:
+            return False
+    return True
+
+
 def model_is_ready() -> bool:
     """Whether the language model was converted before."""
     return any(settings.PLACES.models.glob("*/model.safetensors"))
@@ -74,7 +88,12 @@ def workers() -> list[Service]:
     exchange = ["--worker-class", "workers.exchange_worker.ExchangeWorker", "--worker-ttl", "45"]
     return [
         *(_worker("episodes", episodes, number) for number in range(settings.EPISODE_WORKERS)),
-        _worker("training", training),
+        _worker(
+            "training",
+            training,
+            stop_limit_s=CHECKPOINT_LIMIT_S,
+            stop_takes="a training run ends its update and saves a checkpoint",
+        ),
         _worker("exchange", exchange),
     ]
 
@@ -108,12 +127,13 @@ def answers(host: str, port: int, path: str, pid: int) -> bool:
         connection.close()
 
 
-def _worker(queue: str, words: list[str], number: int = 0) -> Service:
+def _worker(queue: str, words: list[str], number: int = 0, **rest: Any) -> Service:
     manage = str(settings.BASE_DIR / "manage.py")
     return _program(
         f"Worker {queue} {number + 1}" if number else f"Worker {queue}",
         [manage, "rqworker", queue, "--with-scheduler", *words],
         orphan_signal=signal.SIGKILL,
+        **rest,
     )
 
 

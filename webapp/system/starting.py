@@ -23,6 +23,9 @@ from webapp.system import stack
 
 Say = Callable[[str], None]
 MODEL_BYTES = 700_000_000
+# The children are stopped floor by floor: a trainer, the model server and the database may take a
+# minute, 10 s and 30 s.
+STOP_LIMIT_S = 120.0
 
 
 def check_machine() -> None:
@@ -81,6 +84,12 @@ def address() -> str:
     known = {80: ("http", ""), 443: ("https", "")}
     scheme, ending = known.get(port, ("http", f":{port}"))
     return f"{scheme}://{[*names, here][0]}{ending}"
+
+
+def check_database() -> None:
+    """Raises CommandError where the embedded database waits for the studio's start."""
+    if settings.EMBEDDED_POSTGRES and not stack.database_answers():
+        raise CommandError("The studio is not running: `make up` starts it.")
 
 
 def running_address() -> str:
@@ -152,7 +161,9 @@ def stage(name: str, say: Say) -> Iterator[None]:
     say(f"{name}: done, {time.monotonic() - began:.1f} s")
 
 
-def stop_holder(pid: int, still_there: Callable[[], bool], *, limit_s: float = 60.0) -> bool:
+def stop_holder(
+    pid: int, still_there: Callable[[], bool], *, limit_s: float = STOP_LIMIT_S
+) -> bool:
     """Ask a supervisor to stop and wait for it; False if it is still there after `limit_s`."""
     os.kill(pid, signal.SIGTERM)
     limit = time.monotonic() + limit_s

@@ -15,6 +15,7 @@ from retro_core.training.spec import TrainingSpec
 from webapp.episodes.models import Episode
 from webapp.tasks.models import TaskSetMember
 from webapp.training.models import MetricPoint, Snapshot, SnapshotItem, TrainingRun
+from webapp.training.services.base import chosen_base
 from webapp.training.services.snapshots import stored_lines
 from webapp.training.services.specs import Change, changes
 
@@ -75,11 +76,9 @@ def preview(spec: TrainingSpec, snapshot: Snapshot) -> Preview:
 
 def base_folder() -> Path:
     """The base model's folder on this machine. Raises InvalidInput where it is not there yet."""
-    chosen = settings.REFLECTOR_BASE_FOLDER
-    if chosen:
-        if not Path(chosen).is_dir():
-            raise InvalidInput(f"REFLECTOR_BASE_FOLDER {chosen!r} is not a folder of this machine.")
-        return Path(chosen)
+    chosen = chosen_base()
+    if chosen is not None:
+        return chosen
     found = sorted(settings.PLACES.models.glob("*/model.safetensors"))
     if not found:
         raise InvalidInput("The base model is not prepared yet: it is on the first start.")

@@ -17,6 +17,7 @@ from webapp.experiments.models import Experiment
 from webapp.experiments.services import code_version
 from webapp.names import taken_once
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
+from webapp.training.services.base import check_base
 from webapp.training.services.chain import awaited, release_next
 from webapp.training.services.specs import expected_updates
 
@@ -107,7 +108,11 @@ def add_run(  # noqa: PLR0913
     pipeline: Pipeline | None = None,
     place: int = 0,
 ) -> TrainingRun:
-    """Store the row of a training run. Raises InvalidInput if its name is taken."""
+    """Store the row of a training run. Raises InvalidInput if its name is taken.
+
+    Nor is it stored where no server could load its adapter.
+    """
+    check_base()
     family = slugify(adapter_family or name)[:60].strip("-_") or spec.stage.replace("_", "-")
     with taken_once("training run", name):
         return TrainingRun.objects.create(

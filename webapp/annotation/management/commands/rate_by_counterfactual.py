@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webapp.annotation.services.counterfactual import MOST_ASKED, PAIRS, TEMPERATURE, request
 from webapp.episodes.models import Reflection
+from webapp.system import starting
 
 
 class Command(BaseCommand):
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--only-zero", action="store_true", help="those rated zero alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        starting.check_database()
         if not 2 <= options["pairs"] <= 20 or not 0 <= options["temperature"] <= 2:
             raise CommandError("From 2 to 20 pairs, and a temperature from 0 to 2, please.")
         rows = Reflection.objects.filter(experiment__name=options["experiment"]).order_by("pk")

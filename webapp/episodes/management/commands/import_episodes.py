@@ -6,6 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp.episodes.importing import ImportReport, import_episodes
+from webapp.system import starting
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Import one file."""
+        starting.check_database()
         path = Path(str(options["file"]))
         try:
             with path.open("rb") as lines:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from webapp.experiments.curves import curve_as_json
 from webapp.experiments.models import Experiment
+from webapp.system import starting
 
 
 class Command(BaseCommand):
@@ -20,6 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Print one curve."""
+        starting.check_database()
         wanted = str(options["experiment"])
         found = Experiment.objects.filter(name=wanted).first()
         if found is None and wanted.isdigit():

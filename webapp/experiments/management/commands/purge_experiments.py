@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from webapp.experiments.shelf import KEPT, purge
+from webapp.system import starting
 
 
 class Command(BaseCommand):
@@ -17,5 +18,6 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=float, default=KEPT / timedelta(days=1))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        starting.check_database()
         removed = purge(timedelta(days=options["days"]))
         self.stdout.write(f"{removed} experiments removed.")

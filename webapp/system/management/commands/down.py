@@ -23,6 +23,6 @@ class Command(BaseCommand):
             return
         if not starting.stop_holder(pid, lambda: lock.holder(settings.PLACES.lock) == pid):
             raise CommandError(
-                f"Process {pid} still runs after a minute; see {settings.PLACES.logs}."
+                f"Process {pid} still runs after two minutes; see {settings.PLACES.logs}."
             )
         self.stdout.write("Stopped.")

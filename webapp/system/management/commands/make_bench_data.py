@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
+from webapp.system import starting
 from webapp.system.bench_data.making import has_rows, make_bench_data
 
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Fill it, saying what is done."""
+        starting.check_database()
         if has_rows() and not options["beside_real_rows"]:
             raise CommandError(
                 "This database holds rows already, and invented ones would mix with them. Name an"

@@ -1,4 +1,4 @@
-"""Deletes all rows and files of the studio, after asking."""
+"""Deletes all rows of the studio and the files that belong to them, after asking."""
 
 import shutil
 from argparse import ArgumentParser
@@ -9,13 +9,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retro_core.supervisor import lock
 
-KEPT = "The converted language model and the secret key are kept."
+KEPT = (
+    "Kept: the secret key, the converted language model (models), what you put into corpora and"
+    " imports, and the database of `make bench-web` (bench)."
+)
 
 
 class Command(BaseCommand):
     """`manage.py reset`."""
 
-    help = "Delete experiments, episodes, users, adapters, exports and logs of this data folder."
+    help = "Delete the rows of this data folder, with adapters, exports, catalogues and logs."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,11 +34,12 @@ class Command(BaseCommand):
         if lock.holder(settings.PLACES.lock):
             raise CommandError("The studio is running; stop it first with `make down`.")
         self.stdout.write(
-            f"This deletes every experiment, user, adapter and export in {settings.DATA_DIR}."
+            f"This deletes every experiment, user, adapter, export and unpacked catalogue in"
+            f" {settings.DATA_DIR}. {KEPT}"
         )
         if not options["yes"] and input("Type yes to go on: ").strip().lower() != "yes":
             raise CommandError("Nothing was deleted.")
         with lock.held(settings.PLACES.lock, address=""):
             for folder in settings.PLACES.made_anew():
                 shutil.rmtree(folder, ignore_errors=not folder.exists())
-        self.stdout.write(f"Deleted. {KEPT}")
+        self.stdout.write("Deleted.")

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from retro_core.errors import InvalidInput
+from webapp.system import starting
 from webapp.tasks.services import generate_task_set
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Generate one task set."""
+        starting.check_database()
         try:
             made = generate_task_set(
                 name=str(options["name"]),
