@@ -165,7 +165,7 @@ class Crew:
                     held.lost = True
 
     def _end_turn(self, seconds: float) -> None:
-        others = {pk for pk in jobs.waiting_plays() if pk != self.experiment.pk}
-        others |= set(jobs.waiting_jobs(jobs.EPISODES, jobs.REPLAY))
-        if seconds > LONGEST_TURN_SECONDS or (others and seconds > TURN_SECONDS):
+        others = set(jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT)) - {self.experiment.pk}
+        awaited = bool(others or jobs.waiting_jobs(jobs.EPISODES, jobs.REPLAY))
+        if seconds > LONGEST_TURN_SECONDS or (awaited and seconds > TURN_SECONDS):
             self._turn_over.set()

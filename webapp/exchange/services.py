@@ -26,7 +26,7 @@ def ask_for_export(request: ExportRequest, *, title: str, owner: User | None) ->
         title=title[:200],
         request=as_json(request),
     )
-    jobs.queue_transfer(made.pk)
+    jobs.queue_job(jobs.EXCHANGE, jobs.RUN_TRANSFER, made.pk)
     return made
 
 
@@ -44,7 +44,7 @@ def ask_for_import(
         )
         if request.file:
             _keep(made, request.file, chunks)
-        jobs.queue_transfer(made.pk)
+        jobs.queue_job(jobs.EXCHANGE, jobs.RUN_TRANSFER, made.pk)
     return made
 
 

@@ -226,5 +226,5 @@ def _queue(experiment_id: int, from_any: list[Experiment.Status]) -> bool:
         for_workers = Experiment.objects.filter(source=Experiment.Source.PLAYED, deleted_at=None)
         moved = for_workers.move(experiment_id, to=Status.QUEUED, from_any=from_any)
         if moved:
-            jobs.queue_play(experiment_id)
+            jobs.queue_job(jobs.EPISODES, jobs.PLAY_EXPERIMENT, experiment_id)
     return moved

@@ -37,7 +37,7 @@ def give_back(run_id: int, holder: str, *, to: str = Status.QUEUED) -> bool:
     with transaction.atomic():
         given = held.update(status=to, lease_holder="", lease_expires_at=None, **forgiven)
         if given:
-            jobs.queue_training(run_id)
+            jobs.queue_job(jobs.TRAINING, jobs.TRAIN, run_id)
     return bool(given)
 
 
