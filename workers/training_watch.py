@@ -10,12 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models.functions import Now
 
 from retro_core.training.launch import request_stop
 from retro_core.training.outcome import Outcome
 from webapp.training.models import TrainingRun
-from webapp.training.models.runs import LEASE
 from workers.database import insist
 from workers.training_files import heartbeat, log_tail
 from workers.training_rows import Recorder
@@ -85,15 +83,16 @@ class Watch:
         self._renew(when, step)
 
     def _renew(self, when: datetime | None, step: int) -> None:
-        held = TrainingRun.objects.held_by(self.run_id, self.holder)
         told = {"step": step} if step else {}
-        self.lost = not held.update(
-            lease_expires_at=Now() + LEASE,
+        self.lost = not TrainingRun.objects.renew(
+            self.run_id,
+            self.holder,
             heartbeat_at=when,
             log_tail=log_tail(self.out),
             **told,
         )
         if when is not None and not self.lost:
+            held = TrainingRun.objects.held_by(self.run_id, self.holder)
             held.filter(status=Status.STARTING).update(status=Status.RUNNING)
 
     def _press(self) -> None:

@@ -19,7 +19,8 @@ from webapp import jobs
 from webapp.episodes.models import Episode
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments import services
-from webapp.experiments.models import MAX_UNFINISHED_CLAIMS, Experiment, ExperimentTask
+from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.leases import MAX_UNFINISHED_CLAIMS
 from workers import crew, episodes
 from workers.playing import HeldTask
 from workers.upkeep import take_up_lost_work

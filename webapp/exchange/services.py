@@ -94,9 +94,8 @@ def remove_expired() -> int:
 def finish(pk: int, holder: str, **columns: object) -> bool:
     """End a transfer that the holder still has; its files are kept for a while."""
     now = timezone.now()
-    held = Transfer.objects.held_by(pk, holder)
-    ended = {"finished_at": now, "expires_at": now + KEPT, "phase": "", "lease_expires_at": None}
-    return bool(held.update(**ended, **columns))
+    ended = {"finished_at": now, "expires_at": now + KEPT, "phase": ""}
+    return Transfer.objects.let_go(pk, holder, **ended, **columns)
 
 
 def _keep(made: Transfer, name: str, chunks: Iterable[bytes]) -> None:
