@@ -1,4 +1,4 @@
-"""Reads what models write, tolerantly: replies of actors and structured reflections."""
+"""Reads what actors write, tolerantly."""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 _REASONING = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _THOUGHT = re.compile(r"^\W*thought\b[^:\n]*:\s*(.*)$", re.IGNORECASE | re.MULTILINE)
 _ACTION = re.compile(r"^\W*action\b[^:\n]*:\s*(.*)$", re.IGNORECASE | re.MULTILINE)
-_PLAN_LINE = re.compile(r"^\s*(?:\d+\s*[.):]|[-*])\s*(.+?)\s*$", re.MULTILINE)
-_MISTAKE = re.compile(r"^\W*mistake\W*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-_PLAN = re.compile(r"^\W*plan\W*:?\s*$", re.IGNORECASE | re.MULTILINE)
 _WRAPPING = "\"'`*> \t"
 
 
@@ -19,14 +16,6 @@ class ParsedReply:
 
     thought: str
     action: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedReflection:
-    """Diagnosis and plan of a reflection; without a plan it was free text."""
-
-    mistake: str
-    plan: tuple[str, ...]
 
 
 def parse_reply(text: str) -> ParsedReply:
@@ -65,17 +54,6 @@ def match_action(action: str, admissible: Sequence[str]) -> str | None:
     inside = [form for form in by_form if form and re.search(rf"\b{re.escape(form)}(?!\w)", wanted)]
     longest = [form for form in inside if not any(form != o and form in o for o in inside)]
     return by_form[longest[0]] if len(longest) == 1 else None
-
-
-def parse_reflection(text: str) -> ParsedReflection:
-    """Read a reflection in the structured format; lines of other forms are left out."""
-    plan = _PLAN.search(text)
-    mistake = _MISTAKE.search(text)
-    if plan is None:
-        return ParsedReflection(mistake.group(1).strip() if mistake else text.strip(), ())
-    lines = tuple(_PLAN_LINE.findall(text[plan.end() :]))
-    before = mistake.group(1) if mistake else text[: plan.start()]
-    return ParsedReflection(before.strip(), lines)
 
 
 def _cleaned(words: str) -> str:

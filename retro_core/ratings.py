@@ -1,23 +1,15 @@
 """From episode returns to ratings, and from human responses to the effective rating."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import mean
 
 RATING_DECIMALS = 9  # adding floats leaves noise that must not count as a gain
+CONFIDENCE_WEIGHTS = {1: 1.0, 2: 2.0, 3: 3.0}  # low, medium, high; unsaid counts as medium
 
 
 def rating(earlier_return: float, later_return: float) -> float:
     """G(i+1) - G(i), r in the paper: what the reflection between two trials of a task was worth."""
     return round(later_return - earlier_return, RATING_DECIMALS)
-
-
-def ratings_of_trials(returns: Sequence[float]) -> list[float]:
-    """The ratings of the reflections between the trials of one task, in order."""
-    return [rating(earlier, later) for earlier, later in pairwise(returns)]
-
-
-CONFIDENCE_WEIGHTS = {1: 1.0, 2: 2.0, 3: 3.0}  # low, medium, high; unsaid counts as medium
 
 
 def agreed_value(

@@ -1,10 +1,10 @@
-"""The replay buffer: reflections with ratings, and what training takes of them."""
+"""The replay buffer: reflections with ratings, apart by task and paired by prompt."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retro_core.seeds import derived_seed
-from retro_core.types import RatedReflection, Reflection, Task
+from retro_core.types import RatedReflection
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,23 +15,6 @@ class Preference:
     chosen: str
     rejected: str
     margin: float
-
-
-def rated(task: Task, reflection: Reflection, rating: float) -> RatedReflection:
-    """One item: a reflection with the rating that the trial after it gave it."""
-    return RatedReflection(
-        task_id=task.id,
-        environment=task.environment,
-        trial=reflection.trial,
-        prompt=reflection.prompt,
-        text=reflection.text,
-        rating=rating,
-    )
-
-
-def positive(items: Iterable[RatedReflection]) -> list[RatedReflection]:
-    """The items that helped: what supervised fine-tuning imitates. Paper: ratings above 0."""
-    return [item for item in items if item.rating > 0]
 
 
 def split_by_task(
@@ -60,11 +43,3 @@ def preferences(items: Sequence[RatedReflection]) -> list[Preference]:
         for worse in group
         if better.rating > worse.rating
     ]
-
-
-def without_repeats(items: Iterable[RatedReflection]) -> list[RatedReflection]:
-    """The items with each (prompt, text) once, the first one kept."""
-    first: dict[tuple[str, str], RatedReflection] = {}
-    for item in items:
-        first.setdefault((item.prompt, item.text), item)
-    return list(first.values())

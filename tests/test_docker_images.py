@@ -54,7 +54,7 @@ def test_makefile_images_and_compose_file_name_the_same_torch() -> None:
     }
 
     assert chosen == built == [given["worker-training"]]
-    assert given["worker-episodes"] == given["worker-exchange"] == f"{chosen[0]}+cpu"
+    assert given["worker-episodes"] == given["worker-exchange"] == chosen[0]
 
 
 def test_the_build_of_torch_can_be_chosen_for_each_kind_of_worker(

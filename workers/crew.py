@@ -1,24 +1,21 @@
 """The players of one job: threads that claim tasks, and the loop that keeps their leases."""
 
 import logging
-import os
-import socket
 import threading
 import time
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models.functions import Now
 
 from retro_core.errors import EndpointRefused, EndpointUnavailable
 from retro_core.storable import storable
 from webapp import jobs
 from webapp.episodes.services import fail_task
-from webapp.experiments import models
 from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.leases import MAX_UNFINISHED_CLAIMS
 from workers.build import Parts
 from workers.database import insist
+from workers.holder import ENDED_WORKERS, holder_name
 from workers.playing import HeldTask, play_task
 from workers.upkeep import UPKEEP_SECONDS, take_up_lost_work
 
@@ -43,7 +40,7 @@ class Crew:
     def __init__(self, experiment: Experiment, parts: Parts) -> None:
         self.experiment = experiment
         self.parts = parts
-        self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.holder = holder_name()
         self.stop = threading.Event()
         self._leaving = threading.Event()
         self._turn_over = threading.Event()
@@ -116,9 +113,8 @@ class Crew:
         """Play and give back; held until then, so that no player beside this one claims it too."""
         row = held.row
         try:
-            if row.unfinished_claims > models.MAX_UNFINISHED_CLAIMS:
-                times = row.unfinished_claims - 1
-                insist(lambda: fail_task(row, f"It ended its worker {times} times; see the log."))
+            if row.unfinished_claims > MAX_UNFINISHED_CLAIMS:
+                insist(lambda: fail_task(row, f"{ENDED_WORKERS}; see the log."))
             else:
                 self._play_on(held)
         finally:
@@ -154,9 +150,9 @@ class Crew:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")
             for held in list(self._held.values()):
-                mine = ExperimentTask.objects.filter(pk=held.row.pk, lease_holder=self.holder)
-                renewed = mine.update(
-                    lease_expires_at=Now() + models.LEASE,
+                renewed = ExperimentTask.objects.renew(
+                    held.row.pk,
+                    self.holder,
                     live_trial=held.trial,
                     live_step=held.step,
                     live_action=storable(held.action)[:200],
@@ -165,7 +161,7 @@ class Crew:
                     held.lost = True
 
     def _end_turn(self, seconds: float) -> None:
-        others = {pk for pk in jobs.waiting_plays() if pk != self.experiment.pk}
-        others |= set(jobs.waiting_jobs(jobs.EPISODES, jobs.REPLAY))
-        if seconds > LONGEST_TURN_SECONDS or (others and seconds > TURN_SECONDS):
+        others = set(jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT)) - {self.experiment.pk}
+        awaited = bool(others or jobs.waiting_jobs(jobs.EPISODES, jobs.REPLAY))
+        if seconds > LONGEST_TURN_SECONDS or (awaited and seconds > TURN_SECONDS):
             self._turn_over.set()

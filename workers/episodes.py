@@ -39,8 +39,10 @@ def play_experiment(experiment_id: int) -> None:
 
 def invite(experiment_id: int) -> None:
     """Queue one more job while tasks are free: another worker joins, or this one goes on later."""
-    if insist(lambda: _has_free_tasks(experiment_id)):
-        insist(lambda: jobs.queue_play_once(experiment_id))
+    play = (jobs.EPISODES, jobs.PLAY_EXPERIMENT)
+    free = insist(lambda: _has_free_tasks(experiment_id))
+    if free and experiment_id not in jobs.waiting_jobs(*play):
+        insist(lambda: jobs.queue_job(*play, experiment_id))
 
 
 def _has_free_tasks(experiment_id: int) -> bool:

@@ -1,32 +1,22 @@
 """The job of an export or an import. It can be queued twice, and be killed."""
 
 import logging
-import os
 import shutil
-import socket
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from django.db import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    transaction,
-)
-from django.db.models.functions import Now
+from django.db import DataError, IntegrityError, connection, transaction
 
 from retro_core.errors import InvalidInput
 from webapp.exchange import official
 from webapp.exchange.checking import BadRows
 from webapp.exchange.intake import Terms, check, take
 from webapp.exchange.leaving import READERS, counts
-from webapp.exchange.models import BAD_ROWS, LEASE, MAX_UNFINISHED_CLAIMS, PACKED, Transfer
+from webapp.exchange.models import BAD_ROWS, PACKED, Transfer
 from webapp.exchange.reading import Source, row_sources
 from webapp.exchange.requests import ExportRequest, ImportRequest
 from webapp.exchange.services import finish, import_path
@@ -34,6 +24,7 @@ from webapp.exchange.tables import TABLES
 from webapp.exchange.taking.counts import Taken
 from webapp.exchange.writing import pack, write_card, write_table
 from workers.database import insist
+from workers.holder import holder_name, refuse_if_deadly, renewing
 
 log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
@@ -51,7 +42,7 @@ class Beat:
         self.pk, self.holder = pk, holder
         self.phase, self.done, self.total = "", 0, 0
         self.lost = False
-        self._end = threading.Event()
+        self._ended = threading.Event()
 
     def tell(self, done: int) -> None:
         """Note how far the job is. Raises Lost."""
@@ -59,44 +50,36 @@ class Beat:
         if self.lost:
             raise Lost
 
-    def run(self) -> None:
-        """Until the end."""
-        while not self._end.wait(BEAT_SECONDS):
-            try:
-                self.beat()
-            except (OperationalError, InterfaceError) as error:
-                log.warning("Lease of transfer %s not renewed: %s", self.pk, error)
-            finally:
-                connection.close()
+    def renewing(self) -> AbstractContextManager[None]:
+        """Beat until the block ends, or `stop`."""
+        what = f"transfer {self.pk}"
+        return renewing(self.beat, what, every=BEAT_SECONDS, ended=self._ended)
 
     def beat(self) -> None:
         """Write what is known; see whether the transfer is still ours."""
-        held = Transfer.objects.held_by(self.pk, self.holder)
-        written = held.update(
-            lease_expires_at=Now() + LEASE,
+        self.lost = not Transfer.objects.renew(
+            self.pk,
+            self.holder,
             phase=self.phase,
             rows_done=self.done,
             rows_total=self.total,
         )
-        self.lost = not written
 
     def stop(self) -> None:
-        """End the thread's loop."""
-        self._end.set()
+        """No beat from now on."""
+        self._ended.set()
 
 
 def run_transfer(transfer_id: int) -> None:
     """Do one export or import to its end; nothing happens if it is not to be done now."""
-    holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    holder = holder_name()
     transfer = insist(lambda: Transfer.objects.claim(transfer_id, holder))
     if transfer is None:
         return
-    if transfer.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        reason = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times; see the log."
-        insist(lambda: finish(transfer_id, holder, status=Status.FAILED, message=reason))
-        return
+    beat = Beat(transfer_id, holder)
     try:
-        with _beating(Beat(transfer_id, holder)) as beat, _work_folder(transfer) as work:
+        refuse_if_deadly(transfer)
+        with beat.renewing(), _work_folder(transfer) as work:
             _do(transfer, beat, work)
     except Lost:
         log.warning("Transfer %s is another worker's now", transfer_id)
@@ -114,17 +97,6 @@ def _do(transfer: Transfer, beat: Beat, work: Path) -> None:
         _export(transfer, beat, work)
     else:
         _import(transfer, beat, work)
-
-
-@contextmanager
-def _beating(beat: Beat) -> Iterator[Beat]:
-    thread = threading.Thread(target=beat.run, name="beat", daemon=True)
-    thread.start()
-    try:
-        yield beat
-    finally:
-        beat.stop()
-        thread.join()
 
 
 @contextmanager

@@ -11,9 +11,9 @@ def take_up_lost_transfers() -> list[int]:
     A job too many finds nothing to claim and ends.
     """
     remove_expired()
-    waiting = set(jobs.waiting_transfers())
+    waiting = set(jobs.waiting_jobs(jobs.EXCHANGE, jobs.RUN_TRANSFER))
     free = Transfer.objects.claimable().order_by("pk").values_list("pk", flat=True)
     found = [pk for pk in free if pk not in waiting]
     for pk in found:
-        jobs.queue_transfer(pk)
+        jobs.queue_job(jobs.EXCHANGE, jobs.RUN_TRANSFER, pk)
     return found

@@ -4,7 +4,7 @@ import os
 
 from workers.exchange_upkeep import take_up_lost_transfers
 from workers.promoting import take_up_lost_promotions
-from workers.worker import UpkeepWorker
+from workers.upkeep_worker import UpkeepWorker
 
 YIELDS = 5  # added to the niceness: pages and episodes come first
 

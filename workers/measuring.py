@@ -3,13 +3,10 @@
 import hashlib
 import json
 import logging
-import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,10 +23,10 @@ from retro_core.training.launch import TRAINER_ENVIRONMENT
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import adapter_folder
 from webapp.annotation.models import Measurement, Work
-from webapp.annotation.models.work import MAX_UNFINISHED_CLAIMS
 from webapp.annotation.services import measuring
 from workers.database import insist
 from workers.episodes import stopped_by_signal
+from workers.holder import holder_name, refuse_if_deadly
 from workers.training_files import Tail, base_model
 
 MODULE = "retro_core.training.measure"
@@ -58,21 +55,19 @@ class Held:
 
     def renew(self, done: int, total: int) -> None:
         """Extend the lease and tell how far it is; raises _Left where another holds it."""
-        if not Measurement.objects.renew(self.row.pk, self.holder):
+        if not Measurement.objects.renew(self.row.pk, self.holder, done=done, total=total):
             raise _Left
-        Measurement.objects.held_by(self.row.pk, self.holder).update(done=done, total=total)
 
 
 def measure(measurement_id: int) -> None:
     """Measure what is missing; nothing happens if another worker does."""
-    holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    holder = holder_name()
     row = insist(lambda: Measurement.objects.claim(measurement_id, holder))
     if row is None:
         return
     held = Held(row, holder)
     try:
-        if row.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-            raise InvalidInput(f"It ended its worker {MAX_UNFINISHED_CLAIMS} times; see the log.")
+        refuse_if_deadly(row)
         with stopped_by_signal(held.leave):
             result = _measured(held)
     except _Left:

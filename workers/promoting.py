@@ -3,30 +3,22 @@
 It is on the exchange queue: a training run may hold the training worker for hours.
 """
 
-import logging
-import os
-import socket
-import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from django.db import InterfaceError, OperationalError, connection
+from functools import partial
 
 from retro_core.errors import InvalidInput
 from webapp import jobs
-from webapp.adapters.models import MAX_UNFINISHED_CLAIMS, Promotion
+from webapp.adapters.models import Promotion
 from webapp.adapters.services.asking import carry_out
 from workers.database import insist
+from workers.holder import holder_name, refuse_if_deadly, renewing
 
 BEAT_SECONDS = 5.0
-log = logging.getLogger(__name__)
 Status = Promotion.Status
 
 
 def promote(promotion_id: int) -> None:
     """Do it to its end; nothing happens if it is not to be done now."""
-    holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    holder = holder_name()
     asked = insist(lambda: Promotion.objects.claim(promotion_id, holder))
     if asked is None:
         return
@@ -45,33 +37,10 @@ def take_up_lost_promotions() -> list[int]:
 
 
 def _tried(asked: Promotion, holder: str) -> tuple[Status, str]:
-    if asked.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        return Status.REFUSED, f"It ended its worker {MAX_UNFINISHED_CLAIMS} times; see the log."
+    renew = partial(Promotion.objects.renew, asked.pk, holder)
     try:
-        with _renewing(asked.pk, holder):
+        refuse_if_deadly(asked)
+        with renewing(renew, f"promotion {asked.pk}", every=BEAT_SECONDS):
             return Status.DONE, carry_out(asked)
     except InvalidInput as error:
         return Status.REFUSED, str(error)
-
-
-@contextmanager
-def _renewing(pk: int, holder: str) -> Iterator[None]:
-    """Renew the lease from a thread until the block ends."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while not ended.wait(BEAT_SECONDS):
-            try:
-                Promotion.objects.renew(pk, holder)
-            except (OperationalError, InterfaceError) as error:
-                log.warning("Lease of promotion %s not renewed: %s", pk, error)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=renew, name="beat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

@@ -1,10 +1,7 @@
 """The job that replays the trial after a reflection. It can be queued twice, and be killed."""
 
 import logging
-import os
-import socket
 import threading
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.db import InterfaceError, OperationalError, connection
@@ -14,12 +11,12 @@ from retro_core.errors import EndpointRefused, EndpointUnavailable, InvalidInput
 from retro_core.rollout import rollout_steps
 from retro_core.types import Episode, Task
 from webapp.annotation.models import Counterfactual, Work
-from webapp.annotation.models.work import MAX_UNFINISHED_CLAIMS
 from webapp.annotation.services.counterfactual import conclude, record
 from webapp.episodes.records import past_trials
 from workers.build import Parts, build
 from workers.database import insist
 from workers.episodes import stopped_by_signal
+from workers.holder import holder_name, refuse_if_deadly
 
 TICK_SECONDS = 2.0
 log = logging.getLogger(__name__)
@@ -28,14 +25,13 @@ Status = Work.Status
 
 def replay_reflection(counterfactual_id: int) -> None:
     """Play the pairs that are missing; nothing happens if another worker does."""
-    holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    holder = holder_name()
     row = insist(lambda: Counterfactual.objects.claim(counterfactual_id, holder))
     if row is None:
         return
     replays = Replays(row, holder)
     try:
-        if row.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-            raise InvalidInput(f"It ended its worker {MAX_UNFINISHED_CLAIMS} times; see the log.")
+        refuse_if_deadly(row)
         with stopped_by_signal(replays.stop.set):
             replays.play()
     except (InvalidInput, EndpointUnavailable, EndpointRefused) as error:

@@ -1,10 +1,7 @@
 """The job that trains: one run, one trainer process. It can be queued twice, and be killed."""
 
 import logging
-import os
 import signal
-import socket
-import uuid
 from dataclasses import replace
 
 from django.conf import settings
@@ -19,11 +16,12 @@ from retro_core.training.outcome import Outcome, read_outcome
 from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.registry import Made, register
+from webapp.leases import MAX_UNFINISHED_CLAIMS
 from webapp.training.models import TrainingRun
-from webapp.training.models.runs import MAX_UNFINISHED_CLAIMS
 from webapp.training.services.ending import end, fail, finish, give_back
 from workers.database import insist
 from workers.episodes import stopped_by_signal
+from workers.holder import ENDED_WORKERS, holder_name
 from workers.training_files import RunFolder, folder_of, last_words, prepare
 from workers.training_retries import serving_retries
 from workers.training_watch import Watch
@@ -34,13 +32,12 @@ Status = TrainingRun.Status
 
 def train(run_id: int) -> None:
     """Train a run to its end; nothing happens if it is not to be trained now."""
-    holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    holder = holder_name()
     run = insist(lambda: TrainingRun.objects.claim(run_id, holder))
     if run is None:
         return
     if run.unfinished_claims > MAX_UNFINISHED_CLAIMS:
-        times = f"It ended its worker {MAX_UNFINISHED_CLAIMS} times without getting further."
-        reason = f"{times} {_told(folder_of(run_id))}"
+        reason = f"{ENDED_WORKERS} without getting further. {_told(folder_of(run_id))}"
         insist(lambda: fail(run_id, holder, code="crashed", reason=reason))
         return
     try:

@@ -10,9 +10,9 @@ def take_up_lost_runs() -> list[int]:
     A job too many finds nothing to claim and ends.
     """
     TrainingRun.objects.mark_lost()
-    waiting = set(jobs.waiting_trainings())
+    waiting = set(jobs.waiting_jobs(jobs.TRAINING, jobs.TRAIN))
     free = TrainingRun.objects.claimable().order_by("pk").values_list("pk", flat=True)
     found = [pk for pk in free if pk not in waiting]
     for pk in found:
-        jobs.queue_training(pk)
+        jobs.queue_job(jobs.TRAINING, jobs.TRAIN, pk)
     return found

@@ -10,12 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models.functions import Now
 
 from retro_core.training.launch import request_stop
 from retro_core.training.outcome import Outcome
 from webapp.training.models import TrainingRun
-from webapp.training.models.runs import LEASE
 from workers.database import insist
 from workers.training_files import heartbeat, log_tail
 from workers.training_rows import Recorder
@@ -91,17 +89,18 @@ class Watch:
 
     def _renew(self, when: datetime | None, step: int) -> None:
         """Keep the run; one that got further than ever begins its count of interruptions anew."""
-        held = TrainingRun.objects.held_by(self.run_id, self.holder)
         told = {"step": step} if step else {}
         if step > self._reached:
             told["unfinished_claims"] = 0
-        self.lost = not held.update(
-            lease_expires_at=Now() + LEASE,
+        self.lost = not TrainingRun.objects.renew(
+            self.run_id,
+            self.holder,
             heartbeat_at=when,
             log_tail=log_tail(self.out),
             **told,
         )
         if when is not None and not self.lost:
+            held = TrainingRun.objects.held_by(self.run_id, self.holder)
             held.filter(status=Status.STARTING).update(status=Status.RUNNING)
 
     def _press(self) -> None:

@@ -15,11 +15,11 @@ def take_up_lost_work() -> list[int]:
     Returns their ids. It may run at any time and in many places: a job too many finds nothing to
     claim and ends.
     """
-    waiting = set(jobs.waiting_plays())
+    waiting = set(jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT))
     lost = [pk for pk in _without_worker().values_list("pk", flat=True) if pk not in waiting]
     for pk in lost:
         if not Experiment.objects.finish_played(pk):
-            jobs.queue_play(pk)
+            jobs.queue_job(jobs.EPISODES, jobs.PLAY_EXPERIMENT, pk)
     return lost
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from retro_core.errors import InvalidInput
 from retro_core.serving.adapters import Adapter
 from retro_core.serving.problems import Problem, Unknown
-from retro_core.serving.service import LmService
+from retro_core.serving.service import service_of
 from retro_core.serving.tgi_bodies import Strict
 from retro_core.serving.wire import read_body
 
@@ -25,12 +25,12 @@ class AdapterBody(Strict):
 
 async def list_adapters(request: Request) -> Response:
     """Every loaded adapter."""
-    return JSONResponse({"adapters": [_shown(a) for a in _service(request).adapters.all()]})
+    return JSONResponse({"adapters": [_shown(a) for a in service_of(request).adapters.all()]})
 
 
 async def load_adapter(request: Request) -> Response:
     """Load an adapter from a folder, or replace the one of that name."""
-    service, body = _service(request), await read_body(request, AdapterBody)
+    service, body = service_of(request), await read_body(request, AdapterBody)
     replaced = service.adapters.get(body.name)
     try:
         folder = allowed_folder(request.app.state.adapters_dir, body.path)
@@ -46,7 +46,7 @@ async def load_adapter(request: Request) -> Response:
 
 async def unload_adapter(request: Request) -> Response:
     """Forget an adapter. Requests that already use it run to their end."""
-    service, name = _service(request), request.path_params["name"]
+    service, name = service_of(request), request.path_params["name"]
     adapter = service.adapters.unload(name)
     if adapter is None:
         raise Unknown(f"adapter {name!r} is not loaded")
@@ -65,11 +65,6 @@ def allowed_folder(adapters_dir: Path | None, path: str) -> Path:
     if not folder.is_relative_to(adapters_dir.resolve()):
         raise Problem("path: must lie inside the server's adapters folder", field="path")
     return folder
-
-
-def _service(request: Request) -> LmService:
-    service: LmService = request.app.state.service
-    return service
 
 
 def _shown(adapter: Adapter) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from retro_core.serving.openai_work import (
     choice_for,
     completion_generations,
 )
-from retro_core.serving.service import LmService
+from retro_core.serving.service import service_of
 from retro_core.serving.stops import StopCutter
 from retro_core.serving.wire import event_stream, openai_error, read_body
 
@@ -37,7 +37,7 @@ DONE = "[DONE]"
 
 async def models(request: Request) -> Response:
     """The base model and every adapter."""
-    service = _service(request)
+    service = service_of(request)
     names = [(MODEL_NAME, service.started_at)]
     names += [(adapter.name, int(adapter.loaded_at)) for adapter in service.adapters.all()]
     return JSONResponse({"object": "list", "data": [_model(*pair) for pair in names]})
@@ -45,14 +45,14 @@ async def models(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """One model by name."""
-    service, name = _service(request), request.path_params["name"]
+    service, name = service_of(request), request.path_params["name"]
     adapter = adapter_for(service, name)
     return JSONResponse(_model(name, int(adapter.loaded_at if adapter else service.started_at)))
 
 
 async def chat(request: Request) -> Response:
     """POST /v1/chat/completions."""
-    service, body = _service(request), await read_body(request, ChatBody)
+    service, body = service_of(request), await read_body(request, ChatBody)
     choice = choice_for(body)
     if choice is not None:
         return await _chosen(request, body, choice)
@@ -70,7 +70,7 @@ async def chat(request: Request) -> Response:
 
 async def completions(request: Request) -> Response:
     """POST /v1/completions."""
-    service, body = _service(request), await read_body(request, CompletionBody)
+    service, body = service_of(request), await read_body(request, CompletionBody)
     works = completion_generations(service, body)
     envelope = new_envelope(service, "cmpl", body.model)
     if body.stream:
@@ -86,11 +86,6 @@ async def completions(request: Request) -> Response:
     return JSONResponse(envelope.wrap("text_completion", answers, usage=counted))
 
 
-def _service(request: Request) -> LmService:
-    service: LmService = request.app.state.service
-    return service
-
-
 def _model(name: str, created: int) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": created, "owned_by": "retroformer-studio"}
 
@@ -100,7 +95,7 @@ def _prompts(body: Common, works: Sequence[Generation]) -> list[list[int]]:
 
 
 async def _chosen(request: Request, body: ChatBody, choice: Choice) -> Response:
-    service = _service(request)
+    service = service_of(request)
     works = chat_choices(service, body, choice)
     envelope = new_envelope(service, "chatcmpl", body.model)
     results = await service.choose(request, works)
@@ -127,7 +122,7 @@ async def _chosen_chunks(
 async def _chat_chunks(
     request: Request, body: ChatBody, works: list[Generation], envelope: Envelope
 ) -> AsyncIterator[dict[str, Any]]:
-    service, made = _service(request), 0
+    service, made = service_of(request), 0
     cutters = [StopCutter(body.stops) for _ in works]
     async for index, event in service.run(request, works):
         if isinstance(event, TokenMade):
@@ -163,7 +158,7 @@ def _chat_chunk(envelope: Envelope, choice: dict[str, Any]) -> dict[str, Any]:
 async def _completion_chunks(
     request: Request, body: CompletionBody, works: list[Generation], envelope: Envelope
 ) -> AsyncIterator[dict[str, Any]]:
-    service, made = _service(request), 0
+    service, made = service_of(request), 0
     cutters = [StopCutter(body.stops) for _ in works]
     offsets = [0 for _ in works]
     async for index, event in service.run(request, works):

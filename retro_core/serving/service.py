@@ -210,6 +210,12 @@ def reseeded(work: Generation, offset: int, **changes: Any) -> Generation:
     return replace(work, sampling=sampling, **changes)
 
 
+def service_of(request: Request) -> LmService:
+    """The service of the application that a request came to."""
+    service: LmService = request.app.state.service
+    return service
+
+
 async def _watch(request: Request, queue: asyncio.Queue[tuple[int, Event] | None]) -> None:
     """Put None in the queue once the client has disconnected."""
     while True:

@@ -10,7 +10,7 @@ from retro_core.serving.base_model import GGUF_SHA256, MODEL_NAME
 from retro_core.serving.grammar import Choice
 from retro_core.serving.jobs import Choosing, Chosen, Finished, Generation, TokenMade
 from retro_core.serving.problems import NotServing, Problem
-from retro_core.serving.service import LmService, Outcome, reseeded
+from retro_core.serving.service import LmService, Outcome, reseeded, service_of
 from retro_core.serving.tgi_answers import (
     choice_details,
     generation_details,
@@ -30,14 +30,14 @@ from retro_core.serving.wire import event_stream, read_body, tgi_error
 
 async def health(request: Request) -> Response:
     """200 once requests are served."""
-    if not _service(request).engine.alive:
+    if not service_of(request).engine.alive:
         raise NotServing("the server is stopping")
     return Response(status_code=200)
 
 
 async def info(request: Request) -> Response:
     """What is served, and its limits."""
-    limits = _service(request).limits
+    limits = service_of(request).limits
     return JSONResponse(
         {
             "model_id": MODEL_NAME,
@@ -61,7 +61,7 @@ async def info(request: Request) -> Response:
 async def tokenize(request: Request) -> Response:
     """The tokens of `inputs` with their places."""
     body = await read_body(request, GenerateBody)
-    service = _service(request)
+    service = service_of(request)
     service.encode(body.inputs)
     placed = service.codec.placed(body.inputs)
     return JSONResponse([token._asdict() for token in placed])
@@ -86,13 +86,8 @@ async def generate_stream(request: Request) -> Response:
     return await _stream(request, await read_body(request, GenerateBody))
 
 
-def _service(request: Request) -> LmService:
-    service: LmService = request.app.state.service
-    return service
-
-
 async def _generate(request: Request, body: GenerateBody) -> dict[str, Any]:
-    service, parameters = _service(request), _parameters(body)
+    service, parameters = service_of(request), _parameters(body)
     choice = choice_for(parameters)
     if choice is not None:
         work = choosing_for(service, body, parameters, choice)
@@ -137,7 +132,7 @@ def _chosen_answer(
 
 
 async def _stream(request: Request, body: GenerateBody) -> Response:
-    service, parameters = _service(request), _parameters(body)
+    service, parameters = service_of(request), _parameters(body)
     if parameters.best_of and parameters.best_of > 1:
         raise Problem("`best_of` != 1 is not supported when streaming tokens", field="best_of")
     if parameters.decoder_input_details:
@@ -156,7 +151,7 @@ async def _stream(request: Request, body: GenerateBody) -> Response:
 async def _stream_choice(
     request: Request, body: GenerateBody, choice: Choice, work: Choosing
 ) -> AsyncIterator[dict[str, Any]]:
-    service = _service(request)
+    service = service_of(request)
     chosen = (await service.choose(request, [work]))[0]
     details = choice_details(service.codec, work, chosen)
     for index, token in enumerate(details["tokens"], start=1):
@@ -172,7 +167,7 @@ async def _stream_generation(
     request: Request, body: GenerateBody, work: Generation
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield tokens one late, because the last one carries the details."""
-    service, outcome = _service(request), Outcome()
+    service, outcome = service_of(request), Outcome()
     held: dict[str, Any] | None = None
     async for _, event in service.run(request, [work]):
         if isinstance(event, TokenMade):

@@ -1,9 +1,8 @@
 """The snapshot file: rated reflections, one a line, each in the train or the validation split."""
 
-import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,12 +42,6 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
         for split, rows in zip(SPLITS, (snapshot.train, snapshot.validation), strict=True):
             for row in rows:
                 stream.write(json.dumps({**asdict(row), "split": split}) + "\n")
-
-
-def content_hash(rows: Iterable[RatedReflection]) -> str:
-    """A digest of the items that does not depend on their order."""
-    lines = sorted(json.dumps(asdict(row), sort_keys=True) for row in rows)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _as_marked(pairs: Sequence[tuple[RatedReflection, str]]) -> Snapshot:

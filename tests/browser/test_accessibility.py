@@ -48,7 +48,7 @@ def addresses() -> dict[str, str]:
         "nothing to compare": "/experiments/compare/",
         "trial": f"/experiments/{played.pk}/trials/1/",
         "new": "/experiments/new/",
-        "upload": "/experiments/import/",
+        "upload": "/data/import/",
         "experiment": f"/experiments/{played.pk}/",
         "live": f"/experiments/{live.pk}/",
         "task": f"/experiments/{played.pk}/tasks/{failed.task_id}/",

@@ -3,7 +3,7 @@
 import pytest
 
 from retro_core.llm.choices import chosen_text
-from retro_core.parsing import match_action, parse_reflection, parse_reply, parse_thought
+from retro_core.parsing import match_action, parse_reply, parse_thought
 
 DRAWERS = ["go to drawer 1", "go to drawer 10", "open drawer 1", "look"]
 
@@ -67,31 +67,3 @@ def test_a_reply_is_matched_with_the_one_action_it_means(words: str, meant: str 
 )
 def test_a_choice_is_read_from_json_of_either_style_or_plain_text(text: str, chosen: str):
     assert chosen_text(text) == chosen
-
-
-def test_a_structured_reflection_is_read():
-    parsed = parse_reflection("Mistake: I forgot to look.\nPlan:\n1. look\n2. open drawer 1\n")
-
-    assert parsed.mistake == "I forgot to look."
-    assert parsed.plan == ("look", "open drawer 1")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "**Mistake**: I forgot to look.\n\n**Plan:**\n- look\n* open drawer 1",
-        "mistake: I forgot to look.\nPLAN\n1) look\n 2: open drawer 1\nThat is all.",
-        "I forgot to look.\nPlan:\n1. look\n2. open drawer 1",
-    ],
-)
-def test_sloppy_structured_reflections_are_read_too(text: str):
-    parsed = parse_reflection(text)
-
-    assert parsed.mistake == "I forgot to look."
-    assert parsed.plan == ("look", "open drawer 1")
-
-
-def test_free_text_is_a_mistake_without_a_plan():
-    parsed = parse_reflection("I forgot to look, and will plan better.")
-
-    assert (parsed.mistake, parsed.plan) == ("I forgot to look, and will plan better.", ())

@@ -2,14 +2,12 @@
 
 import pytest
 
-from retro_core.ratings import agreed_value, effective_rating, rating, ratings_of_trials
+from retro_core.ratings import agreed_value, effective_rating, rating
 
 
 def test_a_rating_is_the_gain_in_return():
     assert rating(0.25, 1.0) == 0.75
     assert rating(0.5, 0.0) == -0.5
-    assert ratings_of_trials([0.0, 0.5, 0.25, 1.0]) == [0.5, -0.25, 0.75]
-    assert ratings_of_trials([1.0]) == []
 
 
 def test_the_noise_of_adding_floats_is_no_gain():

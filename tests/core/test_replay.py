@@ -2,28 +2,12 @@
 
 from dataclasses import replace
 
-from retro_core.replay import Preference, positive, preferences, rated, split_by_task
-from retro_core.replay import without_repeats as once
-from retro_core.types import RatedReflection, Reflection
-from tests.toy_world import doors_task
+from retro_core.replay import Preference, preferences, split_by_task
+from retro_core.types import RatedReflection
 
 
 def item(task: str, text: str, rating: float, prompt: str = "x") -> RatedReflection:
     return RatedReflection(task, "doors", 1, prompt, text, rating)
-
-
-def test_a_rated_reflection_keeps_its_prompt_and_task():
-    reflection = Reflection("doors-1", 1, "x", "try green")
-
-    found = rated(doors_task(), reflection, -0.25)
-
-    assert found == RatedReflection("doors-1", "doors", 1, "x", "try green", -0.25)
-
-
-def test_only_ratings_above_zero_are_imitated():
-    items = [item("a", "good", 0.5), item("b", "none", 0.0), item("c", "bad", -0.5)]
-
-    assert [one.text for one in positive(items)] == ["good"]
 
 
 def test_a_split_keeps_tasks_whole_and_stays_when_the_buffer_grows():
@@ -62,9 +46,3 @@ def test_preferences_pair_reflections_to_the_same_prompt_by_rating():
         Preference("x", "good", "bad", 1.5),
         Preference("x", "good", "as bad", 1.5),
     ]
-
-
-def test_a_repeated_reflection_is_kept_once():
-    items = [item("a", "same", 0.5), item("a", "same", 0.0), item("a", "same", 0.5, "y")]
-
-    assert once(items) == [items[0], items[2]]

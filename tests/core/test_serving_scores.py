@@ -10,9 +10,9 @@ import torch
 from retro_core.serving.adapters import read_adapter
 from retro_core.serving.dtypes import best_dtype
 from retro_core.serving.llama import Llama
-from retro_core.serving.scoring import candidate_logprobs, text_logprobs
 from retro_core.serving.spans import LoraWeights, Span
 from retro_core.serving.text import TextCodec
+from tests.core.engine_scores import candidate_logprobs, text_logprobs
 from tests.lm_server import MODEL, LmServer
 
 pytestmark = pytest.mark.lm

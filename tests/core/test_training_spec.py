@@ -16,7 +16,7 @@ from retro_core.training.ppo import learning_rate_scale
 from retro_core.training.ppo_experience import rows_of_update
 from retro_core.training.presets import PRESETS
 from retro_core.training.sampling import is_looping, mask_to_end, text_figures
-from retro_core.training.snapshot import Snapshot, content_hash, read_snapshot, write_snapshot
+from retro_core.training.snapshot import Snapshot, read_snapshot, write_snapshot
 from retro_core.training.spec import (
     LaunchSpec,
     OptimisationSpec,
@@ -119,8 +119,6 @@ def test_a_snapshot_file_gives_back_what_was_written(tmp_path):
     read = read_snapshot(tmp_path / "snapshot.jsonl", validation_fraction=0.5, seed=0)
 
     assert read == snapshot
-    assert content_hash(rows) == content_hash(rows[::-1])
-    assert content_hash(rows) != content_hash(rows[1:])
 
 
 def test_without_marks_whole_tasks_are_held_out(tmp_path):

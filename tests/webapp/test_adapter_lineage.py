@@ -15,6 +15,7 @@ from tests.webapp.training_world import made_adapter
 from webapp.adapters.forms import EvaluateForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import evaluating, lineage
+from webapp.adapters.services.evaluating import EvaluationRequest
 from webapp.episodes.models import Reflection
 from webapp.tasks.models import Task, TaskSet
 from webapp.tasks.services import save_task_set
@@ -99,16 +100,8 @@ def test_best_of_several_is_for_the_adapter_and_not_for_its_twin(
     tasks = save_task_set("others", "doors", "valid", [task], source="by hand")
     scorer = Adapter.objects.reward_models().get()
 
-    made = evaluating.evaluate(
-        judged,
-        task_set=tasks,
-        preset="embedded",
-        trials=2,
-        seed=0,
-        owner=None,
-        best_of_n=4,
-        reward_model=scorer,
-    )
+    asked = EvaluationRequest(tasks, "embedded", trials=2, seed=0, best_of_n=4, reward_model=scorer)
+    made = evaluating.evaluate(judged, asked, None)
 
     chosen = made.trained.config["reflection"]
     assert (chosen["best_of_n"], chosen["reward_model"]) == (4, "scorer-v1")
@@ -135,14 +128,14 @@ def test_no_evaluation_on_tasks_that_a_reward_model_was_trained_on(
     for position, task in enumerate(Task.objects.all()):
         known.members.create(task=task, position=position)
 
+    asked = EvaluationRequest(
+        known,
+        "embedded",
+        trials=2,
+        seed=0,
+        best_of_n=1 if judge == "reward of PPO" else 4,
+        reward_model=Adapter.objects.reward_models().get(),
+    )
+
     with pytest.raises(InvalidInput, match="was trained on 3 tasks"):
-        evaluating.evaluate(
-            judged if judge == "reward of PPO" else untrained,
-            task_set=known,
-            preset="embedded",
-            trials=2,
-            seed=0,
-            owner=None,
-            best_of_n=1 if judge == "reward of PPO" else 4,
-            reward_model=Adapter.objects.reward_models().get(),
-        )
+        evaluating.evaluate(judged if judge == "reward of PPO" else untrained, asked, None)

@@ -216,10 +216,6 @@ def test_only_researchers_move_data(role: str) -> None:
     assert client.post(EXPORT, {}).status_code == 403
 
 
-def test_the_old_address_of_the_import_leads_to_the_new_one(researcher: Client) -> None:
-    assert researcher.get("/experiments/import/")["Location"] == IMPORT
-
-
 def test_a_log_line_can_be_posted_as_json(researcher: Client) -> None:
     assert upload(researcher, json.dumps({"x": 1}).encode(), name="x.json").status_code == 302
     assert upload(researcher, b"x", name="x.exe").status_code == 422

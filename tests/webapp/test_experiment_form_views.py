@@ -12,7 +12,7 @@ from tests.webapp.played import client_of, new_experiment
 from tests.webapp.training_world import made_adapter
 from webapp.experiments.forms import ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
-from webapp.experiments.setting_fields import flat, nested
+from webapp.setting_fields import flat, nested
 from webapp.tasks.models import TaskSet
 
 pytestmark = pytest.mark.django_db

@@ -51,7 +51,7 @@ def test_an_empty_list_says_what_to_do(researcher: Client) -> None:
     page = text(researcher.get(LIST))
 
     assert "No experiments yet" in page
-    assert "Import episodes" in page
+    assert '<a class="button" href="/data/import/">Import episodes</a>' in page
 
 
 def test_filters_narrow_the_list_and_stay_in_the_address(viewer: Client) -> None:

@@ -90,7 +90,7 @@ def test_an_adapter_that_its_server_does_not_hold_ends_the_measurement(
 def test_a_paused_part_goes_on_instead_of_ending_the_measurement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "_enqueue_play", lambda _: None)
+    monkeypatch.setattr(jobs, "_enqueue", lambda *_: None)
     paused = doors_experiment()
     Experiment.objects.update(status=Experiment.Status.PAUSED)
 

@@ -17,7 +17,7 @@ from tests.core.loopback import Answer, serving
 from tests.webapp.played import played_experiment
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter
-from webapp.adapters.services.evaluating import evaluate
+from webapp.adapters.services.evaluating import EvaluationRequest, evaluate
 from webapp.adapters.services.promoting import promote, roll_back
 from webapp.adapters.services.registry import adapter_folder
 from webapp.experiments.models import Experiment
@@ -184,7 +184,7 @@ def test_an_evaluation_is_two_experiments_that_differ_in_the_adapter_alone(
     adapter = made_adapter(tmp_path / "a")
     tasks = TaskSet.objects.get()
 
-    made = evaluate(adapter, task_set=tasks, preset="embedded", trials=2, seed=5, owner=None)
+    made = evaluate(adapter, EvaluationRequest(tasks, "embedded", trials=2, seed=5), None)
 
     trained, frozen = made.trained, made.frozen
     assert (trained.adapter, frozen.adapter) == ("house-v1", "")
@@ -200,7 +200,7 @@ def test_no_evaluation_on_tasks_that_were_trained_on(
     run, adapter = queued_run(), made_adapter(tmp_path / "a")
     TrainingRun.objects.filter(pk=run.pk).update(adapter=adapter, status="done")
 
+    asked = EvaluationRequest(TaskSet.objects.get(), "embedded", trials=2, seed=0)
+
     with pytest.raises(InvalidInput, match="was trained on 2 tasks"):
-        evaluate(
-            adapter, task_set=TaskSet.objects.get(), preset="embedded", trials=2, seed=0, owner=None
-        )
+        evaluate(adapter, asked, None)

@@ -25,7 +25,7 @@ Status = Experiment.Status
 def queued_ids(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The experiments that jobs were asked for, without a broker."""
     asked: list[int] = []
-    monkeypatch.setattr(jobs, "_enqueue_play", asked.append)
+    monkeypatch.setattr(jobs, "_enqueue", lambda _queue, _path, pk: asked.append(pk))
     return asked
 
 

@@ -1,6 +1,5 @@
-"""Task sets: generated and listed tasks, and what is refused."""
+"""Task sets: generated and given tasks, and what is refused."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,12 +12,7 @@ from retro_core.types import Task as CoreTask
 from tests.toy_world import doors_task
 from webapp.tasks import services
 from webapp.tasks.models import Task, TaskSet
-from webapp.tasks.services import (
-    IMPORTED_SPLIT,
-    generate_task_set,
-    import_task_list,
-    save_task_set,
-)
+from webapp.tasks.services import IMPORTED_SPLIT, generate_task_set, save_task_set
 
 pytestmark = pytest.mark.django_db
 
@@ -117,39 +111,3 @@ def test_a_payload_of_tuples_is_equal_to_its_stored_lists() -> None:
     save("Second", task)
 
     assert Task.objects.get().payload == {"doors": ["red", "green"]}
-
-
-def listed(*records: object) -> list[bytes]:
-    return [json.dumps(record).encode() for record in records]
-
-
-def test_a_task_list_is_read_line_by_line() -> None:
-    lines = [
-        *listed({"id": "a", "goal": "Go.", "payload": {"x": 1}}, {"id": "b", "goal": "Stay."}),
-        b"\n",
-    ]
-
-    task_set = import_task_list(lines, environment="alfworld", name="Listed", source="list.jsonl")
-
-    stored = task_set.tasks.order_by("key").values_list("key", "goal", "split", "payload")
-    assert list(stored) == [("a", "Go.", "train", {"x": 1}), ("b", "Stay.", "train", {})]
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"{", "Line 1 is not JSON"),
-        (*listed([1]), "must be an object with id and goal"),
-        (*listed({"id": "a"}), "must be an object with id and goal"),
-        (*listed({"id": "a", "goal": "g", "colour": "red"}), "must be an object"),
-        (*listed({"id": 1, "goal": "g"}), "must be text"),
-        (*listed({"id": "", "goal": "g"}), "must be text"),
-        (*listed({"id": "a" * 201, "goal": "g"}), "too long"),
-        (*listed({"id": "a", "goal": "g", "payload": []}), "payload must be an object"),
-    ],
-)
-def test_a_bad_line_of_a_task_list_is_named(line: bytes, reason: str) -> None:
-    with pytest.raises(InvalidInput, match=reason):
-        import_task_list([line], environment="alfworld", name="Bad", source="list.jsonl")
-
-    assert not TaskSet.objects.exists()

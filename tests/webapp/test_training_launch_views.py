@@ -37,6 +37,8 @@ def form_values(client: Client, path: str) -> dict[str, object]:
 def test_the_launch_page_takes_stage_and_preset_from_the_address(researcher: Client) -> None:
     page = researcher.get("/training/new/?stage=ppo&preset=paper_rank_1")
 
+    scale = page.context["form"]["lora__alpha"].help_text
+    assert scale == "Scale of the update is alpha / rank."  # without the note's mark
     assert page.context["form"]["optimisation__batch_size"].value() == 64
     assert page.context["form"]["lora__rank"].value() == 1
     assert "Choose a reward model" in text(page)

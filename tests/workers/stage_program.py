@@ -14,11 +14,11 @@ def hurry() -> None:
     from retro_core.envs import base
     from tests.toy_world import DoorsEnv
     from webapp.experiments import models
-    from workers import build, crew, upkeep, worker
+    from workers import build, crew, upkeep, upkeep_worker
 
     models.LEASE = timedelta(seconds=2)
     crew.TICK_SECONDS = 0.2
-    upkeep.UPKEEP_SECONDS = crew.UPKEEP_SECONDS = worker.UPKEEP_SECONDS = 1.0
+    upkeep.UPKEEP_SECONDS = crew.UPKEEP_SECONDS = upkeep_worker.UPKEEP_SECONDS = 1.0
     build.ENDPOINT = build.EndpointConfig(attempts=3, backoff_seconds=0.1, connect_seconds=1.0)
     build.REFLECTOR_ENDPOINT = build.ENDPOINT
     spec = base.EnvSpec(
@@ -55,7 +55,7 @@ def make(names: list[str]) -> None:
 def work() -> None:
     from django.core.management import call_command
 
-    call_command("rqworker", "episodes", worker_class="workers.worker.EpisodesWorker")
+    call_command("rqworker", "episodes", worker_class="workers.episodes_worker.EpisodesWorker")
 
 
 if __name__ == "__main__":

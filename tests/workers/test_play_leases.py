@@ -19,7 +19,8 @@ from webapp import jobs
 from webapp.episodes.models import Episode
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments import services
-from webapp.experiments.models import MAX_UNFINISHED_CLAIMS, Experiment, ExperimentTask
+from webapp.experiments.models import Experiment, ExperimentTask
+from webapp.leases import MAX_UNFINISHED_CLAIMS
 from workers import crew, episodes
 from workers.playing import HeldTask
 from workers.upkeep import take_up_lost_work
@@ -201,7 +202,7 @@ def test_a_lease_is_renewed_whatever_characters_the_action_under_way_has() -> No
 def test_starting_an_experiment_queues_one_job(play: Play) -> None:
     experiment = queued()
 
-    assert jobs.waiting_plays() == [experiment.pk]
+    assert jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT) == [experiment.pk]
 
 
 def test_lost_work_is_queued_again_but_only_once() -> None:
@@ -211,7 +212,7 @@ def test_lost_work_is_queued_again_but_only_once() -> None:
     first, second = take_up_lost_work(), take_up_lost_work()
 
     assert (first, second) == ([experiment.pk], [])
-    assert jobs.waiting_plays() == [experiment.pk]
+    assert jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT) == [experiment.pk]
 
 
 def test_upkeep_leaves_held_and_paused_experiments_alone() -> None:
@@ -241,11 +242,11 @@ def test_an_experiment_that_waits_gets_its_turn(
     monkeypatch.setattr(crew, "TURN_SECONDS", 0.0)
     first, other = queued(6, name="First"), queued(1, name="Other")
     jobs.django_rq.get_queue("episodes").empty()
-    jobs.queue_play(other.pk)
+    jobs.queue_job(jobs.EPISODES, jobs.PLAY_EXPERIMENT, other.pk)
     slow = doors.parts(Interrupted(1, lambda: threading.Event().wait(0.3)))
 
     play(first, slow)
 
     assert first.status == "running"
     assert Episode.objects.filter(experiment=first).count() < 12
-    assert jobs.waiting_plays() == [other.pk, first.pk]
+    assert jobs.waiting_jobs(jobs.EPISODES, jobs.PLAY_EXPERIMENT) == [other.pk, first.pk]

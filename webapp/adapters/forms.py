@@ -10,7 +10,12 @@ from retro_core.config import PRESETS
 from retro_core.envs.base import registered
 from retro_core.errors import InvalidInput
 from webapp.adapters.models import Adapter, Evaluation
-from webapp.adapters.services.evaluating import check_served, evaluate, trained_environment
+from webapp.adapters.services.evaluating import (
+    EvaluationRequest,
+    check_served,
+    evaluate,
+    trained_environment,
+)
 from webapp.episodes.models import Reflection
 from webapp.experiments.forms import MOST_TASKS, split_choices
 from webapp.tasks.models import TaskSet
@@ -120,7 +125,7 @@ class EvaluateForm(forms.Form):
                 if values["task_set"] is None:
                     environment, name = split.split(":", 1)
                     values["task_set"] = generated_set(environment, name, size, values["seed"])
-                return evaluate(adapter, owner=owner, **values)
+                return evaluate(adapter, EvaluationRequest(**values), owner)
         except InvalidInput as error:
             self.add_error(None, str(error))
             return None

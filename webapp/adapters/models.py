@@ -1,13 +1,9 @@
-from datetime import timedelta
-
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.utils import timezone
 
-LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
-MAX_UNFINISHED_CLAIMS = 5
+from webapp.leases import Leased, LeasedQuerySet
 
 
 class AdapterQuerySet(models.QuerySet["Adapter"]):
@@ -98,54 +94,24 @@ class StageChange(models.Model):
         ordering = ["-pk"]
 
 
-class PromotionQuerySet(models.QuerySet["Promotion"]):
+class PromotionQuerySet(LeasedQuerySet["Promotion"]):
     """Questions about promotions, and the one way to claim one."""
 
     def moving(self) -> "PromotionQuerySet":
         """Those that have not ended."""
         return self.filter(status__in=[Promotion.Status.PENDING, Promotion.Status.PROBING])
 
-    def claimable(self) -> "PromotionQuerySet":
-        """Pending, or lost by a worker that stopped renewing."""
-        gone = Q(status=Promotion.Status.PROBING, lease_expires_at__lt=Now())
-        return self.filter(Q(status=Promotion.Status.PENDING) | gone)
-
     def claim(self, pk: int, holder: str) -> "Promotion | None":
         """Take it; None if it has ended, or another worker holds it."""
-        taken = (
-            self.claimable()
-            .filter(pk=pk)
-            .update(
-                status=Promotion.Status.PROBING,
-                lease_holder=holder,
-                lease_expires_at=Now() + LEASE,
-                unfinished_claims=F("unfinished_claims") + 1,
-            )
-        )
+        taken = self.take(pk, holder)
         return self.select_related("adapter", "person").get(pk=pk) if taken else None
-
-    def held_by(self, pk: int, holder: str) -> "PromotionQuerySet":
-        """It, if this holder still has it."""
-        return self.filter(pk=pk, status=Promotion.Status.PROBING, lease_holder=holder)
-
-    def renew(self, pk: int, holder: str) -> bool:
-        """Extend the lease; False if another worker has it by now."""
-        return bool(self.held_by(pk, holder).update(lease_expires_at=Now() + LEASE))
 
     def end(self, pk: int, holder: str, *, status: str, told: str) -> bool:
         """Let go of it, with what came of it; False if another worker holds it by now."""
-        return bool(
-            self.held_by(pk, holder).update(
-                status=status,
-                told=told,
-                lease_holder="",
-                lease_expires_at=None,
-                finished_at=timezone.now(),
-            )
-        )
+        return self.let_go(pk, holder, status=status, told=told, finished_at=timezone.now())
 
 
-class Promotion(models.Model):
+class Promotion(Leased):
     """A change of stage that somebody asked for. A worker does it: a server may have to restart."""
 
     class Kind(models.TextChoices):
@@ -158,6 +124,9 @@ class Promotion(models.Model):
         DONE = "done"
         REFUSED = "refused"
 
+    FREE = (Status.PENDING,)
+    TAKEN = (Status.PROBING,)
+
     adapter = models.ForeignKey(Adapter, on_delete=models.CASCADE, related_name="promotions")
     kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.PROMOTE)
     to_stage = models.CharField(max_length=10, choices=Adapter.Stage.choices, blank=True)
@@ -167,9 +136,6 @@ class Promotion(models.Model):
     )
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.PENDING)
     told = models.TextField(blank=True, help_text="What came of it; why it was refused")
-    lease_holder = models.CharField(max_length=80, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    unfinished_claims = models.PositiveSmallIntegerField(default=0)
     asked_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -18,7 +18,7 @@ from webapp.api.models import OpenEpisode, OpenStep
 from webapp.episodes.models import Episode, Reflection
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment, ExperimentTask
-from webapp.experiments.services import config_of, drop_begun
+from webapp.experiments.services import columns_of, config_of, drop_begun
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT
 
@@ -37,52 +37,56 @@ class Ending:
     steps_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is told of an experiment that takes pushed episodes."""
+
+    name: str
+    environment: str
+    method: Method
+    actor: str
+    trials: int
+    seed: int
+    notes: str
+
+
 @transaction.atomic
-def open_experiment(  # noqa: PLR0913  # one for each thing that is told of it
-    *,
-    name: str,
-    environment: str,
-    method: Method,
-    actor: str,
-    trials: int,
-    seed: int,
-    notes: str,
-    owner: User,
-) -> tuple[Experiment, bool]:
+def open_experiment(told: Opening, owner: User) -> tuple[Experiment, bool]:
     """An experiment that takes pushed episodes; the same again is found, not made twice."""
-    if not environment.strip():
+    if not told.environment.strip():
         raise InvalidInput("environment is needed: the world that the agent plays in.")
-    wanted = (environment, method, actor, owner.pk)
-    stored = Experiment.objects.filter(name=name).first()
+    wanted = (told.environment, told.method, told.actor, owner.pk)
+    stored = Experiment.objects.filter(name=told.name).first()
     if stored is not None:
         return _if_same(stored, wanted), False
-    task_set, is_new = TaskSet.objects.get_or_create(
-        name=f"{name[:100]} (imported)",
-        defaults={"environment": environment, "split": IMPORTED_SPLIT, "source": "pushed"},
-    )
-    if not is_new and task_set.environment != environment:
-        raise Conflict(f"The task set {task_set.name!r} is of another environment.")
-    made = Experiment(
-        name=name,
-        owner=owner,
-        notes=notes,
-        task_set=task_set,
-        environment=environment,
-        method=method,
-        actor_model=actor,
-        trials=trials,
-        seed=seed,
-        config=replace(ExperimentConfig(method=method), trials=trials, seed=seed).to_json(),
-        source=Experiment.Source.IMPORTED,
-        status=Status.RUNNING,
-        started_at=timezone.now(),
-    )
+    made = _unsaved(told, owner)
     try:
         with transaction.atomic():
             made.save(force_insert=True)
     except IntegrityError:  # another process of the agent was first
-        return _if_same(Experiment.objects.get(name=name), wanted), False
+        return _if_same(Experiment.objects.get(name=told.name), wanted), False
     return made, True
+
+
+def _unsaved(told: Opening, owner: User) -> Experiment:
+    task_set, is_new = TaskSet.objects.get_or_create(
+        name=f"{told.name[:100]} (imported)",
+        defaults={"environment": told.environment, "split": IMPORTED_SPLIT, "source": "pushed"},
+    )
+    if not is_new and task_set.environment != told.environment:
+        raise Conflict(f"The task set {task_set.name!r} is of another environment.")
+    return Experiment(
+        name=told.name,
+        owner=owner,
+        notes=told.notes,
+        task_set=task_set,
+        environment=told.environment,
+        actor_model=told.actor,
+        source=Experiment.Source.IMPORTED,
+        status=Status.RUNNING,
+        started_at=timezone.now(),
+        **columns_of(ExperimentConfig(method=told.method, trials=told.trials, seed=told.seed)),
+    )
 
 
 def _if_same(stored: Experiment, wanted: tuple[str, str, str, int]) -> Experiment:

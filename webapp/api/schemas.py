@@ -260,9 +260,3 @@ class CurveOut(Schema):
     success_percent: list[float]
     mean_return: list[float]
     points: list[dict[str, Any]]
-
-
-class ErrorOut(Schema):
-    """Every error has this shape."""
-
-    error: dict[str, Any]

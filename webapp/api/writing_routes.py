@@ -38,7 +38,7 @@ def new_experiment(request: TokenRequest, body: schemas.NewExperiment) -> Answer
 
 
 def _pushed(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experiment, bool]:
-    return pushing.open_experiment(
+    told = pushing.Opening(
         name=body.name,
         environment=body.environment,
         method=body.method,
@@ -46,8 +46,8 @@ def _pushed(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experim
         trials=body.trials,
         seed=body.seed,
         notes=body.notes,
-        owner=owner_of(request.auth),
     )
+    return pushing.open_experiment(told, owner_of(request.auth))
 
 
 def _played(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experiment, bool]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 from django.db import transaction
 
 from retro_core.errors import InvalidInput
+from webapp.batches import batches
 from webapp.episodes.import_batch import Shelf
 from webapp.episodes.log_lines import LogLine, read_line
 
@@ -56,7 +56,7 @@ def import_episodes(
     report = ImportReport()
     with transaction.atomic():
         shelf = Shelf(source, experiment_name)
-        for batch in _batches(_good_lines(lines, report)):
+        for batch in batches(_good_lines(lines, report), BATCH_LINES):
             shelf.put(batch, report.add_bad)
         if report.bad_count and not skip_bad:
             transaction.set_rollback(True)
@@ -76,12 +76,6 @@ def _good_lines(lines: Iterable[bytes], report: ImportReport) -> Iterable[LogLin
             yield read_line(line, number)
         except InvalidInput as error:
             report.add_bad(number, str(error))
-
-
-def _batches(lines: Iterable[LogLine]) -> Iterable[list[LogLine]]:
-    stream = iter(lines)
-    while batch := list(islice(stream, BATCH_LINES)):
-        yield batch
 
 
 def _in_order(report: ImportReport) -> list[BadLine]:

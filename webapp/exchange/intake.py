@@ -1,12 +1,13 @@
 """One import: every row checked, then all written in one transaction, or nothing."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from webapp.batches import batches
 from webapp.episodes.import_batch import Shelf
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import read_values
@@ -60,7 +61,7 @@ def take(
         taker = _Taker(terms, bad)
         done = 0
         for source in sources:
-            for batch in _batches(source.rows()):
+            for batch in batches(source.rows(), BATCH):
                 taker.put(batch)
                 done += len(batch)
                 tell(done)
@@ -120,9 +121,3 @@ class _Taker:
 
     def _refusal(self, file: str) -> Refuse:
         return lambda number, reason: self.bad.add(file, number, reason)
-
-
-def _batches(rows: Iterable[Found]) -> Iterator[list[Found]]:
-    stream = iter(rows)
-    while batch := list(islice(stream, BATCH)):
-        yield batch

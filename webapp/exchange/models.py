@@ -4,45 +4,24 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
-MAX_UNFINISHED_CLAIMS = 5
+from webapp.leases import Leased, LeasedQuerySet
+
 KEPT = timedelta(days=7)
 PACKED = "dataset.zip"
 BAD_ROWS = "bad-rows.csv"
 
 
-class TransferQuerySet(models.QuerySet["Transfer"]):
+class TransferQuerySet(LeasedQuerySet["Transfer"]):
     """Questions about exports and imports, and the one way to claim one."""
-
-    def claimable(self) -> "TransferQuerySet":
-        """Queued, or held by a worker that stopped renewing."""
-        gone = Q(status=Transfer.Status.RUNNING, lease_expires_at__lt=Now())
-        return self.filter(Q(status=Transfer.Status.QUEUED) | gone)
 
     def claim(self, pk: int, holder: str) -> "Transfer | None":
         """Take a free one; None if it is not to be done now."""
-        taken = (
-            self.claimable()
-            .filter(pk=pk)
-            .update(
-                status=Transfer.Status.RUNNING,
-                lease_holder=holder,
-                lease_expires_at=Now() + LEASE,
-                unfinished_claims=F("unfinished_claims") + 1,
-                started_at=Coalesce("started_at", timezone.now()),
-                rows_done=0,
-                phase="",
-            )
-        )
+        begun = Coalesce("started_at", timezone.now())
+        taken = self.take(pk, holder, started_at=begun, rows_done=0, phase="")
         return self.select_related("owner").get(pk=pk) if taken else None
-
-    def held_by(self, pk: int, holder: str) -> "TransferQuerySet":
-        """The transfer, if this holder still has it."""
-        return self.filter(pk=pk, lease_holder=holder, status=Transfer.Status.RUNNING)
 
     def expired(self) -> "TransferQuerySet":
         """Those whose files are due to go."""
@@ -50,7 +29,7 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
         return self.filter(status__in=at_rest, expires_at__lt=Now(), files_removed=False)
 
 
-class Transfer(models.Model):
+class Transfer(Leased):
     """An export or an import: a job with progress, files in a folder of its own, and an end."""
 
     class Direction(models.TextChoices):
@@ -63,6 +42,9 @@ class Transfer(models.Model):
         DONE = "done"
         REFUSED = "refused", "bad rows"
         FAILED = "failed"
+
+    FREE = (Status.QUEUED,)
+    TAKEN = (Status.RUNNING,)
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="transfers"
@@ -80,9 +62,6 @@ class Transfer(models.Model):
     bytes = models.PositiveBigIntegerField(default=0)
     bad_count = models.PositiveIntegerField(default=0)
     report: "models.JSONField[dict[str, Any]]" = models.JSONField(default=dict)
-    lease_holder = models.CharField(max_length=80, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    unfinished_claims = models.PositiveSmallIntegerField(default=0)
     files_removed = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -26,7 +26,7 @@ def ask_for_export(request: ExportRequest, *, title: str, owner: User | None) ->
         title=title[:200],
         request=as_json(request),
     )
-    jobs.queue_transfer(made.pk)
+    jobs.queue_job(jobs.EXCHANGE, jobs.RUN_TRANSFER, made.pk)
     return made
 
 
@@ -44,7 +44,7 @@ def ask_for_import(
         )
         if request.file:
             _keep(made, request.file, chunks)
-        jobs.queue_transfer(made.pk)
+        jobs.queue_job(jobs.EXCHANGE, jobs.RUN_TRANSFER, made.pk)
     return made
 
 
@@ -94,9 +94,8 @@ def remove_expired() -> int:
 def finish(pk: int, holder: str, **columns: object) -> bool:
     """End a transfer that the holder still has; its files are kept for a while."""
     now = timezone.now()
-    held = Transfer.objects.held_by(pk, holder)
-    ended = {"finished_at": now, "expires_at": now + KEPT, "phase": "", "lease_expires_at": None}
-    return bool(held.update(**ended, **columns))
+    ended = {"finished_at": now, "expires_at": now + KEPT, "phase": ""}
+    return Transfer.objects.let_go(pk, holder, **ended, **columns)
 
 
 def _keep(made: Transfer, name: str, chunks: Iterable[bytes]) -> None:

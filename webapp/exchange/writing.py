@@ -5,7 +5,6 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from webapp.batches import batches
 from webapp.exchange.columns import Column, Row, arrow_schema, features
 from webapp.exchange.tables import TABLES, Table
 
@@ -68,7 +68,7 @@ def write_table(folder: Path, table: Table, rows: Iterable[Row], kind: Format) -
     files: dict[str, RowFile] = {}
     written = 0
     try:
-        for batch in _batches(rows):
+        for batch in batches(rows, BATCH):
             for split, some in _by_split(batch).items():
                 path = place / f"{split}-00000.{kind}"
                 file = files[split] = files.get(split) or maker(path, table.columns)
@@ -134,9 +134,3 @@ def _by_split(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(split_word(row.get("split") or "train"), []).append(row)
     return found
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    stream = iter(rows)
-    while batch := list(islice(stream, BATCH)):
-        yield batch

@@ -1,6 +1,5 @@
 """The form of a new experiment: tasks, method, models, and every setting under a fold."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -24,8 +23,9 @@ from webapp.experiments.services import (
     create_experiment,
     is_reflexion_renamed,
 )
-from webapp.experiments.setting_fields import SettingField, flat, nested, setting_fields
+from webapp.experiments.setting_fields import setting_fields
 from webapp.keyset import whole_number
+from webapp.setting_fields import SettingsForm, flat, nested
 from webapp.tasks.models import TaskSet
 from webapp.tasks.services import generated_set
 from webapp.worlds.services.making import corpus_folder
@@ -61,8 +61,10 @@ class TaskSetSelect(forms.Select):
         return option
 
 
-class ExperimentForm(forms.Form):
+class ExperimentForm(SettingsForm):
     """What a new experiment needs. Settings that it doesn't ask keep their defaults."""
+
+    shown_above = SHOWN_ABOVE
 
     name = forms.CharField(max_length=160, help_text="Unique; shown in lists and charts.")
     notes = forms.CharField(
@@ -119,8 +121,7 @@ class ExperimentForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.setting_list: list[SettingField] = list(setting_fields())
-        self.fields |= {setting.name: setting.form_field for setting in self.setting_list}
+        self.add_settings(setting_fields())
         split = self.fields["split"]
         assert isinstance(split, forms.ChoiceField)
         split.choices = split_choices()
@@ -139,14 +140,6 @@ class ExperimentForm(forms.Form):
             "known-reward-models": _names(Adapter.objects.reward_models()),
         }
 
-    @property
-    def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
-        """The advanced settings by section, each with its unit."""
-        folded = [setting for setting in self.setting_list if setting.name not in SHOWN_ABOVE]
-        for name in dict.fromkeys(setting.section for setting in folded):
-            inside = [setting for setting in folded if setting.section == name]
-            yield name, [(self[setting.name], setting.unit) for setting in inside]
-
     @cached_property
     def world(self) -> str:
         """The environment of the tasks that stand in the form: some settings are of one alone."""
@@ -156,11 +149,6 @@ class ExperimentForm(forms.Form):
         number = whole_number(str(getattr(chosen, "pk", chosen))) or 0
         worlds = TaskSet.objects.filter(pk=number).values_list("environment", flat=True)
         return worlds.first() or ""
-
-    @property
-    def has_advanced_errors(self) -> bool:
-        """Whether the fold must open to show an error."""
-        return any(setting.name in self.errors for setting in self.setting_list)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -3,6 +3,30 @@ from django.db import models
 from django.db.models import Q
 
 
+class CurvePoint(models.Model):
+    """Rollup of one experiment and trial, kept in step with every recorded episode.
+
+    `solved` counts tasks solved in exactly this trial; the curve adds them up over `tasks_total`.
+    """
+
+    experiment = models.ForeignKey(
+        "experiments.Experiment", on_delete=models.CASCADE, related_name="curve_points"
+    )
+    trial = models.PositiveSmallIntegerField()
+    attempts = models.PositiveIntegerField(default=0)
+    solved = models.PositiveIntegerField(default=0)
+    return_sum = models.FloatField(default=0.0)
+    step_sum = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["trial"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["experiment", "trial"], name="curve_point_once_per_trial"
+            )
+        ]
+
+
 class RatingRollup(models.Model):
     """The ratings of one experiment's reflections, counted by triggers of the database.
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -8,7 +8,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from webapp.experiments.list_models import Pin, RatingRollup, SavedView
+from webapp.experiments.list_models import CurvePoint, Pin, RatingRollup, SavedView
+from webapp.leases import LEASE
 from webapp.tasks.models import Task, TaskSet
 
 __all__ = [
@@ -21,9 +22,6 @@ __all__ = [
     "RatingRollup",
     "SavedView",
 ]
-
-LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
-MAX_UNFINISHED_CLAIMS = 5
 
 
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
@@ -182,7 +180,11 @@ class Experiment(models.Model):
 
 
 class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
-    """Questions about the tasks of an experiment, and the one way to claim one."""
+    """Questions about the tasks of an experiment, and the one way to claim one.
+
+    They are no `Leased` rows: many workers ask for any free one at once, each skipping what another
+    is just taking, and a task stays open while it is held, until its last episode ends it.
+    """
 
     def claimable(self) -> "ExperimentTaskQuerySet":
         """Open tasks that nobody holds, or whose holder's lease ran out."""
@@ -213,9 +215,13 @@ class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
             )
         return self.select_related("task").get(pk=row.pk)
 
-    def held_by(self, holder: str) -> "ExperimentTaskQuerySet":
-        """Open tasks whose lease is this holder's, run out or not."""
-        return self.filter(lease_holder=holder, state=ExperimentTask.State.OPEN)
+    def renew(self, pk: int, holder: str, **columns: Any) -> bool:
+        """Extend the lease; False if another worker has it by now. A task that just ended counts.
+
+        `columns` tell what is under way.
+        """
+        held = self.filter(pk=pk, lease_holder=holder)
+        return bool(held.update(lease_expires_at=Now() + LEASE, **columns))
 
     def release(self, pk: int, holder: str) -> None:
         """Give a task back in good order, for anyone to claim."""
@@ -271,29 +277,5 @@ class ExperimentTask(models.Model):
         indexes = [
             models.Index(
                 fields=["experiment", "state", "lease_expires_at"], name="experimenttask_claim"
-            )
-        ]
-
-
-class CurvePoint(models.Model):
-    """Rollup of one experiment and trial, kept in step with every recorded episode.
-
-    `solved` counts tasks solved in exactly this trial; the curve adds them up over `tasks_total`.
-    """
-
-    experiment = models.ForeignKey(
-        Experiment, on_delete=models.CASCADE, related_name="curve_points"
-    )
-    trial = models.PositiveSmallIntegerField()
-    attempts = models.PositiveIntegerField(default=0)
-    solved = models.PositiveIntegerField(default=0)
-    return_sum = models.FloatField(default=0.0)
-    step_sum = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        ordering = ["trial"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["experiment", "trial"], name="curve_point_once_per_trial"
             )
         ]

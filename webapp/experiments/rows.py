@@ -25,8 +25,6 @@ class Sparkline:
 
     line: str
     area: str
-    end_x: float
-    end_y: float
     words: str
 
 
@@ -141,7 +139,7 @@ def sparkline(shares: Sequence[float]) -> Sparkline | None:
     line = "M" + "L".join(f"{x} {y}" for x, y in dots)
     area = f"{line}L{dots[-1][0]} {SPARK_HEIGHT}L0 {SPARK_HEIGHT}Z"
     words = ", ".join(present.percent(share) for share in shares)
-    return Sparkline(line, area, *dots[-1], words=words)
+    return Sparkline(line, area, words)
 
 
 def _row(experiment: Experiment, beside: Beside) -> ExperimentRow:

@@ -50,9 +50,7 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
     """
     if is_reflexion_renamed(config.method, adapter, config.reflection.best_of_n):
         raise InvalidInput(NOTHING_TRAINED)
-    task_ids = list(task_set.members.order_by("position").values_list("task", flat=True))
-    if not task_ids:
-        raise InvalidInput(f"The task set {task_set.name!r} is empty.")
+    task_ids = _task_ids(task_set)
     reflects = config.method in WRITES_REFLECTIONS
     experiment = Experiment(
         name=name,
@@ -60,21 +58,36 @@ def create_experiment(  # noqa: PLR0913  # one for each thing a form asks
         notes=notes,
         task_set=task_set,
         environment=task_set.environment,
-        method=config.method,
         actor_model=actor_model or default_actor(task_set.environment),
         reflector_model=reflector_model if reflects else "",
         adapter=adapter if reflects else "",
-        trials=config.trials,
-        seed=config.seed,
         concurrency=concurrency,
-        config=config.to_json(),
         code_version=code_version(),
         tasks_total=len(task_ids),
+        **columns_of(config),
     )
     with taken_once("experiment", name):
         experiment.save(force_insert=True)
     add_tasks(experiment, task_ids)
     return experiment
+
+
+def _task_ids(task_set: TaskSet) -> list[int]:
+    """Raises InvalidInput where there is none."""
+    found = list(task_set.members.order_by("position").values_list("task", flat=True))
+    if not found:
+        raise InvalidInput(f"The task set {task_set.name!r} is empty.")
+    return found
+
+
+def columns_of(config: ExperimentConfig) -> dict[str, Any]:
+    """The configuration, and what lists show and sort by of it."""
+    return {
+        "method": config.method,
+        "trials": config.trials,
+        "seed": config.seed,
+        "config": config.to_json(),
+    }
 
 
 def is_reflexion_renamed(method: str, adapter: str, best_of_n: int) -> bool:
@@ -242,5 +255,5 @@ def _queue(experiment_id: int, from_any: list[Experiment.Status]) -> bool:
         for_workers = Experiment.objects.filter(source=Experiment.Source.PLAYED, deleted_at=None)
         moved = for_workers.move(experiment_id, to=Status.QUEUED, from_any=from_any)
         if moved:
-            jobs.queue_play(experiment_id)
+            jobs.queue_job(jobs.EPISODES, jobs.PLAY_EXPERIMENT, experiment_id)
     return moved

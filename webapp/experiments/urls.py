@@ -10,7 +10,6 @@ from webapp.experiments.views import (
     listing,
     task,
     trial,
-    upload,
 )
 
 app_name = "experiments"
@@ -20,7 +19,6 @@ urlpatterns = [
     path("views/", bulk.saved_views, name="views"),
     path("<int:experiment_id>/pin/", bulk.experiment_pin, name="pin"),
     path("new/", create.experiment_new, name="new"),
-    path("import/", upload.episodes_upload, name="upload"),
     path("compare/", compare.experiment_compare, name="compare"),
     path("compare/curves.csv", compare.compare_csv, name="compare_csv"),
     path("<int:experiment_id>/", detail.experiment_detail, name="detail"),

@@ -83,7 +83,7 @@ def model_is_ready() -> bool:
 
 def workers() -> list[Service]:
     """Workers for episodes, and one each for training, and for exports and imports."""
-    episodes = ["--worker-class", "workers.worker.EpisodesWorker", "--worker-ttl", "45"]
+    episodes = ["--worker-class", "workers.episodes_worker.EpisodesWorker", "--worker-ttl", "45"]
     training = ["--worker-class", "workers.training_worker.TrainingWorker", "--worker-ttl", "45"]
     exchange = ["--worker-class", "workers.exchange_worker.ExchangeWorker", "--worker-ttl", "45"]
     return [

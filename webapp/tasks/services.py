@@ -1,7 +1,7 @@
-"""Making task sets: from an environment's generator, or from a list of tasks."""
+"""Making task sets: from an environment's generator, or from tasks that are given."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -13,8 +13,6 @@ from webapp.names import taken_once
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
 
 IMPORTED_SPLIT = "imported"
-LISTED_FIELDS = {"id", "goal", "split", "task_type", "payload"}
-LISTED_LENGTHS = (200, 1_000_000, 40, 60)  # characters of id, goal, split and task_type
 BATCH = 500
 
 
@@ -42,21 +40,6 @@ def generated_set(environment: str, split: str, count: int, seed: int) -> TaskSe
         if made_meanwhile is None:
             raise
         return made_meanwhile
-
-
-def import_task_list(
-    lines: Iterable[bytes], *, environment: str, name: str, source: str
-) -> TaskSet:
-    """Read one JSON task a line: id, goal, and perhaps split, task_type and payload."""
-    env_spec(environment)
-    tasks = [
-        _listed_task(line, number, environment)
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
-    splits = {task.split for task in tasks}
-    split = splits.pop() if len(splits) == 1 else "mixed"
-    return save_task_set(name, environment, split, tasks, source=source)
 
 
 @transaction.atomic
@@ -117,23 +100,3 @@ def _columns(task: types.Task) -> dict[str, Any]:
         "goal": task.goal,
         "payload": json.loads(json.dumps(dict(task.payload))),  # as it comes back from a row
     }
-
-
-def _listed_task(line: bytes, number: int, environment: str) -> types.Task:
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise InvalidInput(f"Line {number} is not JSON: {error}.") from error
-    if not isinstance(values, dict) or not {"id", "goal"} <= set(values) <= LISTED_FIELDS:
-        raise InvalidInput(
-            f"Line {number} must be an object with id and goal, and perhaps"
-            " split, task_type and payload."
-        )
-    texts = [values["id"], values["goal"], values.get("split", ""), values.get("task_type", "")]
-    if not all(isinstance(text, str) for text in texts) or not values["id"]:
-        raise InvalidInput(f"Line {number}: id, goal, split and task_type must be text.")
-    if any(len(text) > limit for text, limit in zip(texts, LISTED_LENGTHS, strict=True)):
-        raise InvalidInput(f"Line {number}: id, split or task_type is too long.")
-    if not isinstance(values.get("payload", {}), dict):
-        raise InvalidInput(f"Line {number}: payload must be an object.")
-    return types.Task(environment=environment, **values)

@@ -1,6 +1,6 @@
 """An adapter beside its frozen twin: the same tasks, trials and seed, with and without it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -30,59 +30,72 @@ FORM_OF_PROMPT = (
 )
 
 
-def evaluate(  # noqa: PLR0913  # one for each thing the form asks
-    adapter: Adapter,
-    *,
-    task_set: TaskSet,
-    preset: str,
-    trials: int,
-    seed: int,
-    owner: User | None,
-    best_of_n: int = 1,
-    reward_model: Adapter | None = None,
-    as_trained: bool = False,
-) -> Evaluation:
-    """Create both experiments and start them. Raises InvalidInput.
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What an adapter and its twin play, and with what settings.
 
     With `best_of_n` the reward model picks the adapter's reflections; the twin writes one each.
     `as_trained` asks both for reflections in the form of those that the adapter learned from.
+    """
+
+    task_set: TaskSet
+    preset: str
+    trials: int
+    seed: int
+    best_of_n: int = 1
+    reward_model: Adapter | None = None
+    as_trained: bool = False
+
+
+def evaluate(adapter: Adapter, request: EvaluationRequest, owner: User | None) -> Evaluation:
+    """Create both experiments and start them. Raises InvalidInput.
 
     Refused where the adapter or the reward model was trained on tasks of the set, or where the same
     evaluation is under way. Whether the adapter is served is asked before: see `check_served`.
     """
+    task_set = request.task_set
     check_held_out(adapter, task_set)
-    if reward_model and best_of_n > 1:
-        check_held_out(reward_model, task_set)
-    config = replace(PRESETS[preset], trials=trials, seed=seed)
-    if as_trained:
-        config = replace(config, reflection=asked_in_training(adapter, config.reflection))
-    if best_of_n > 1 and reward_model is None:
-        raise InvalidInput("Best of several needs a reward model.")
-    picked = replace(
-        config.reflection,
-        best_of_n=best_of_n,
-        reward_model=reward_model.name if reward_model and best_of_n > 1 else "",
-    )
+    if request.reward_model and request.best_of_n > 1:
+        check_held_out(request.reward_model, task_set)
+    shared = _shared_config(adapter, request)
+    with_adapter = _with_adapter(shared, request)
     title = f"{adapter} on {task_set.name}"[:120]
-    config_with = replace(config, method="retroformer", reflection=picked)
     with transaction.atomic():
-        check_not_under_way(adapter, task_set, config_with)
+        check_not_under_way(adapter, task_set, with_adapter)
         trained = create_experiment(
             name=free_name(f"{title}, trained"),
             task_set=task_set,
-            config=config_with,
+            config=with_adapter,
             owner=owner,
             adapter=adapter.name,
         )
         frozen = create_experiment(
             name=free_name(f"{title}, frozen"),
             task_set=task_set,
-            config=replace(config, method="reflexion"),
+            config=replace(shared, method="reflexion"),
             owner=owner,
         )
         for experiment in (trained, frozen):
             start(experiment.pk)
         return Evaluation.objects.create(adapter=adapter, trained=trained, frozen=frozen)
+
+
+def _shared_config(adapter: Adapter, request: EvaluationRequest) -> ExperimentConfig:
+    """The settings of both, but for the method and what picks among reflections."""
+    config = replace(PRESETS[request.preset], trials=request.trials, seed=request.seed)
+    if not request.as_trained:
+        return config
+    return replace(config, reflection=asked_in_training(adapter, config.reflection))
+
+
+def _with_adapter(shared: ExperimentConfig, request: EvaluationRequest) -> ExperimentConfig:
+    """The adapter's own. Raises InvalidInput."""
+    size, judge = request.best_of_n, request.reward_model
+    if size > 1 and judge is None:
+        raise InvalidInput("Best of several needs a reward model.")
+    name = judge.name if judge and size > 1 else ""
+    picked = replace(shared.reflection, best_of_n=size, reward_model=name)
+    return replace(shared, method="retroformer", reflection=picked)
 
 
 def check_served(adapter: Adapter) -> None:

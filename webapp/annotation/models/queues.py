@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from webapp.episodes.models import Reflection
 
+# A person's, who reads before answering: nothing renews it each second as a worker does its own
+# (`webapp.leases`), and several people may have places at one item.
 LEASE = timedelta(minutes=5)
 
 

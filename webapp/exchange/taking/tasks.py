@@ -11,7 +11,6 @@ from webapp.exchange.taking.counts import Refuse, Taken
 from webapp.tasks.models import Task, TaskSet, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT, store_tasks
 
-Keyed = tuple[str, str]
 BATCH = 500
 
 

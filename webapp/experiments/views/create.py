@@ -12,8 +12,8 @@ from retro_core.errors import InvalidInput
 from webapp.experiments.forms import METHODS, ExperimentForm, fresh_values
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import clone_values, start
-from webapp.experiments.setting_fields import flat
 from webapp.keyset import whole_number
+from webapp.setting_fields import flat
 from webapp.tasks.models import TaskSet
 
 

@@ -12,8 +12,8 @@ from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
 from retro_core.training.spec import TrainingSpec
 from webapp.adapters.models import Adapter
-from webapp.experiments.setting_fields import nested
-from webapp.training.forms.setting_fields import SettingField, flat, setting_fields
+from webapp.setting_fields import SettingsForm, flat, nested
+from webapp.training.forms.setting_fields import setting_fields
 from webapp.training.forms.snapshot import QueryForm
 from webapp.training.models import Pipeline, Snapshot, TrainingRun
 from webapp.training.services.pipelines import launch_pipeline, refusals
@@ -34,7 +34,7 @@ SEED_LIMIT = 2**31 - 1
 QUERY = "query"  # prefix of the fields of the live query
 
 
-class LaunchForm(forms.Form):
+class LaunchForm(SettingsForm):
     """One training run. Stage and preset are chosen before; every other setting is below."""
 
     name = forms.CharField(max_length=120, help_text="Unique; shown in lists and charts.")
@@ -74,24 +74,11 @@ class LaunchForm(forms.Form):
     def __init__(self, stage: str, preset: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stage, self.preset = stage, preset
-        self.setting_list: list[SettingField] = list(setting_fields(stage))
-        self.fields |= {setting.name: setting.form_field for setting in self.setting_list}
+        self.add_settings(setting_fields(stage))
         sent = self.data if self.is_bound else None
         self.query = QueryForm(sent, prefix=QUERY)
         if stage not in POLICY_STAGES:
             del self.fields["reward_model"], self.fields["reward__kind"]
-
-    @property
-    def sections(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, str]]]]:
-        """The advanced settings by section, each with its unit."""
-        for name in dict.fromkeys(setting.section for setting in self.setting_list):
-            inside = [setting for setting in self.setting_list if setting.section == name]
-            yield name.replace("_", " "), [(self[s.name], s.unit) for s in inside]
-
-    @property
-    def has_advanced_errors(self) -> bool:
-        """Whether the fold must open to show an error."""
-        return any(setting.name in self.errors for setting in self.setting_list)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

@@ -1,21 +1,18 @@
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from webapp.adapters.models import Adapter
+from webapp.leases import Leased, LeasedQuerySet
 from webapp.training.models.snapshots import Snapshot
 
-LEASE = timedelta(seconds=30)  # by the database's clock: those of workers may differ
-MAX_UNFINISHED_CLAIMS = 5
 
-
-class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+class TrainingRunQuerySet(LeasedQuerySet["TrainingRun"]):
     """Questions about training runs, and the one way to claim one."""
 
     def live(self) -> "TrainingRunQuerySet":
@@ -30,12 +27,6 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         """Live ones whose worker stopped renewing."""
         return self.live().filter(lease_expires_at__lt=Now())
 
-    def claimable(self) -> "TrainingRunQuerySet":
-        """Queued, or lost by another worker."""
-        status = TrainingRun.Status
-        gone = Q(status__in=[status.STARTING, status.RUNNING], lease_expires_at__lt=Now())
-        return self.filter(Q(status__in=[status.QUEUED, status.LOST]) | gone)
-
     def move(self, pk: int, *, to: str, from_any: Sequence[str], **columns: Any) -> bool:
         """Change the state by one conditional UPDATE; False if it was not in `from_any`."""
         rows = self.filter(pk=pk, status__in=from_any)
@@ -43,12 +34,9 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
 
     def claim(self, pk: int, holder: str) -> "TrainingRun | None":
         """Take a free run; None if it is not to be trained now."""
-        free = self.claimable().filter(pk=pk)
-        taken = free.update(
-            status=TrainingRun.Status.STARTING,
-            lease_holder=holder,
-            lease_expires_at=Now() + LEASE,
-            unfinished_claims=F("unfinished_claims") + 1,
+        taken = self.take(
+            pk,
+            holder,
             started_at=Coalesce("started_at", timezone.now()),
             finished_at=None,
             reason="",
@@ -56,9 +44,12 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         )
         return self.get(pk=pk) if taken else None
 
-    def held_by(self, pk: int, holder: str) -> "TrainingRunQuerySet":
-        """The run, if this holder still has it."""
-        return self.live().filter(pk=pk, lease_holder=holder)
+    def held_by(self, pk: int, holder: str) -> Self:
+        """The run, if this holder still has it.
+
+        Also while it is stopping. But nobody takes up a lost one that was: `mark_lost` ends it.
+        """
+        return self.filter(status__in=TrainingRun.LIVE, pk=pk, lease_holder=holder)
 
     def mark_lost(self) -> int:
         """Say of runs with a dead worker that they are lost; one that was stopping has stopped."""
@@ -87,7 +78,7 @@ class Pipeline(models.Model):
         return self.name
 
 
-class TrainingRun(models.Model):
+class TrainingRun(Leased):
     """One stage trained on one snapshot. A worker holds it by a lease and renews it every second.
 
     `spec` holds every setting but the paths of this machine, which the worker fills in.
@@ -110,7 +101,9 @@ class TrainingRun(models.Model):
         FAILED = "failed"
         DONE = "done"
 
-    LIVE = (Status.STARTING, Status.RUNNING, Status.STOPPING)
+    FREE = (Status.QUEUED, Status.LOST)
+    TAKEN = (Status.STARTING, Status.RUNNING)
+    LIVE = (*TAKEN, Status.STOPPING)
 
     name = models.CharField(max_length=120, unique=True)
     owner = models.ForeignKey(
@@ -145,10 +138,7 @@ class TrainingRun(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     reason = models.TextField(blank=True, help_text="Why it failed, in words to act on")
     failure_code = models.CharField(max_length=30, blank=True)
-    lease_holder = models.CharField(max_length=80, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Of the trainer")
-    unfinished_claims = models.PositiveSmallIntegerField(default=0)
     step = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0, help_text="Expected; 0 is not known")
     log_tail = models.TextField(blank=True)

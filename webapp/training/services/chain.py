@@ -27,7 +27,7 @@ def release_next(run_id: int) -> bool:
         following.pk, to=Status.QUEUED, from_any=[Status.WAITING], **columns
     )
     if moved:
-        jobs.queue_training(following.pk)
+        jobs.queue_job(jobs.TRAINING, jobs.TRAIN, following.pk)
     return moved
 
 

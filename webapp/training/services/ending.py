@@ -16,29 +16,26 @@ Status = TrainingRun.Status
 
 def end(run_id: int, holder: str, *, status: str, **columns: Any) -> bool:
     """Let go of a run in good order; False if another worker holds it by now."""
-    held = TrainingRun.objects.held_by(run_id, holder)
-    return bool(
-        held.update(
-            status=status,
-            lease_holder="",
-            lease_expires_at=None,
-            unfinished_claims=0,
-            finished_at=timezone.now(),
-            **columns,
-        )
+    return TrainingRun.objects.let_go(
+        run_id,
+        holder,
+        status=status,
+        unfinished_claims=0,
+        finished_at=timezone.now(),
+        **columns,
     )
 
 
 def give_back(run_id: int, holder: str, *, to: str = Status.QUEUED) -> bool:
     """Let another worker go on from the newest checkpoint; a stop asked for is kept."""
-    held = TrainingRun.objects.held_by(run_id, holder).exclude(status=Status.STOPPING)
+    not_stopping = TrainingRun.objects.exclude(status=Status.STOPPING)
     # A worker that was asked to leave did not crash over the run; one that lost it may have.
     forgiven = {"unfinished_claims": 0} if to == Status.QUEUED else {}
     with transaction.atomic():
-        given = held.update(status=to, lease_holder="", lease_expires_at=None, **forgiven)
+        given = not_stopping.let_go(run_id, holder, status=to, **forgiven)
         if given:
-            jobs.queue_training(run_id)
-    return bool(given)
+            jobs.queue_job(jobs.TRAINING, jobs.TRAIN, run_id)
+    return given
 
 
 def fail(run_id: int, holder: str, *, code: str, reason: str) -> bool:

@@ -47,7 +47,7 @@ def launch_pipeline(
             place=place,
         )
         if place == 1:
-            jobs.queue_training(run.pk)
+            jobs.queue_job(jobs.TRAINING, jobs.TRAIN, run.pk)
     return pipeline
 
 

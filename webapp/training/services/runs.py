@@ -53,7 +53,7 @@ def launch(  # noqa: PLR0913  # one for each thing a form asks
         adapter_family=adapter_family,
         status=Status.QUEUED,
     )
-    jobs.queue_training(run.pk)
+    jobs.queue_job(jobs.TRAINING, jobs.TRAIN, run.pk)
     return run
 
 
@@ -191,7 +191,7 @@ def resume(run_id: int) -> bool:
         if moved and before:
             release_next(before.pk)
         elif moved:
-            jobs.queue_training(run_id)
+            jobs.queue_job(jobs.TRAINING, jobs.TRAIN, run_id)
     return moved
 
 

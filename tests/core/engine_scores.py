@@ -1,4 +1,4 @@
-"""Scores texts and candidates with the serving engine's arithmetic, outside the server."""
+"""Scores texts and candidates with the serving engine's arithmetic, outside the engine."""
 
 from collections.abc import Sequence
 
