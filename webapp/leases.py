@@ -23,7 +23,7 @@ class LeasedQuerySet(models.QuerySet[LeasedT], Generic[LeasedT]):
         gone = Q(status__in=self.model.TAKEN, lease_expires_at__lt=Now())
         return self.filter(Q(status__in=self.model.FREE) | gone)
 
-    def take(self, pk: int, holder: str, **columns: Any) -> bool:
+    def _take(self, pk: int, holder: str, **columns: Any) -> bool:
         """Hold a free row from now on; False if it is not free. `columns` change with it."""
         taken = (
             self.claimable()

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from tests.workers.training_rows import tiny_run, tiny_snapshot
+from webapp.leases import MAX_UNFINISHED_CLAIMS
 from webapp.training.models import TrainingRun
-from webapp.training.models.runs import MAX_UNFINISHED_CLAIMS
 from workers.training import train
 from workers.training_files import folder_of
 from workers.training_watch import Watch

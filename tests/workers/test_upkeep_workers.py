@@ -4,12 +4,12 @@ import django_rq
 import pytest
 from django.db import OperationalError
 
-from retro_core.training.presets import preset_spec
+from tests.webapp.played import new_experiment
 from tests.webapp.training_world import taken_snapshot
-from tests.workers.doors import doors_experiment
 from webapp import jobs
 from webapp.experiments import services
 from webapp.training.services.runs import launch
+from webapp.training.services.specs import preset_spec
 from workers import training_worker
 from workers.episodes_worker import EpisodesWorker
 from workers.training_worker import TrainingWorker
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def lost_work() -> tuple[int, int]:
     """An experiment and a training run whose jobs are gone."""
-    experiment = doors_experiment()
+    experiment = new_experiment()
     services.start(experiment.pk)
     spec = preset_spec("sft", "cpu-small")
     run = launch(name="it", snapshot=taken_snapshot(), spec=spec, preset="cpu-small")

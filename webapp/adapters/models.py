@@ -103,7 +103,7 @@ class PromotionQuerySet(LeasedQuerySet["Promotion"]):
 
     def claim(self, pk: int, holder: str) -> "Promotion | None":
         """Take it; None if it has ended, or another worker holds it."""
-        taken = self.take(pk, holder)
+        taken = self._take(pk, holder)
         return self.select_related("adapter", "person").get(pk=pk) if taken else None
 
     def end(self, pk: int, holder: str, *, status: str, told: str) -> bool:

@@ -20,7 +20,7 @@ class TransferQuerySet(LeasedQuerySet["Transfer"]):
     def claim(self, pk: int, holder: str) -> "Transfer | None":
         """Take a free one; None if it is not to be done now."""
         begun = Coalesce("started_at", timezone.now())
-        taken = self.take(pk, holder, started_at=begun, rows_done=0, phase="")
+        taken = self._take(pk, holder, started_at=begun, rows_done=0, phase="")
         return self.select_related("owner").get(pk=pk) if taken else None
 
     def expired(self) -> "TransferQuerySet":

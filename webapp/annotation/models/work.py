@@ -14,7 +14,7 @@ class WorkQuerySet(LeasedQuerySet[WorkT], Generic[WorkT]):
 
     def claim(self, pk: int, holder: str) -> WorkT | None:
         """Take it; None if it is done, or held by another."""
-        return self.get(pk=pk) if self.take(pk, holder, reason="") else None
+        return self.get(pk=pk) if self._take(pk, holder, reason="") else None
 
     def end(self, pk: int, holder: str, *, status: str, reason: str = "", **columns: Any) -> bool:
         """Let go of it; False if another worker holds it by now."""

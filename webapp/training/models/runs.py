@@ -34,7 +34,7 @@ class TrainingRunQuerySet(LeasedQuerySet["TrainingRun"]):
 
     def claim(self, pk: int, holder: str) -> "TrainingRun | None":
         """Take a free run; None if it is not to be trained now."""
-        taken = self.take(
+        taken = self._take(
             pk,
             holder,
             started_at=Coalesce("started_at", timezone.now()),
