@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, ExpressionWrapper, F, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from retro_core.ratings import effective_rating
@@ -29,8 +29,8 @@ def hidden_from(person: Person, reflection_ids: Iterable[int]) -> set[int]:
 
 def every_hidden_from(person: Person) -> "QuerySet[QueueItem, int]":
     """The ids of all reflections that are hidden so, for a query to leave out."""
-    waiting = QueueItem.objects.filter(queue__blind=True).exclude(pk__in=_answered_by(person))
-    return _of_open_queues(person, waiting)
+    waiting = _asked(person).filter(_waits_for(person))
+    return waiting.values_list("reflection", flat=True)
 
 
 def undecided_for(person: Person, reflection_ids: Iterable[int]) -> set[int]:
@@ -41,15 +41,16 @@ def undecided_for(person: Person, reflection_ids: Iterable[int]) -> set[int]:
     """
     if person.has_perm(LEADS):
         return set()
-    return set(_every_undecided_for(person).filter(reflection__in=list(reflection_ids)))
+    kept = _asked(person).filter(_keeps_gold_from(person), reflection__in=list(reflection_ids))
+    return set(kept.values_list("reflection", flat=True))
 
 
 def unrated_for(person: Person, reflection_ids: Iterable[int]) -> set[int]:
     """Those whose rating by people is not told, for either reason."""
     if person.has_perm(LEADS):
         return set()
-    ids = list(reflection_ids)
-    return hidden_from(person, ids) | undecided_for(person, ids)
+    hidden, kept = _untold(person, Q(reflection__in=list(reflection_ids)))
+    return hidden | kept
 
 
 def hide_people(person: Person, reflections: Iterable[Reflection]) -> None:
@@ -59,13 +60,13 @@ def hide_people(person: Person, reflections: Iterable[Reflection]) -> None:
     for a page to show; nothing is stored.
     """
     rated = [row for row in reflections if row.human_rating is not None]
-    ids = [row.pk for row in rated]
-    hidden = hidden_from(person, ids) if rated else set()
-    kept = undecided_for(person, ids) - hidden if rated else set()
-    agreed = _agreed(kept)
+    if not rated or person.has_perm(LEADS):
+        return
+    hidden, kept = _untold(person, Q(reflection__in=[row.pk for row in rated]))
+    told = dict.fromkeys(hidden) | _agreed(kept)
     for row in rated:
-        if row.pk in hidden or row.pk in kept:
-            row.human_rating = agreed.get(row.pk)
+        if row.pk in told:
+            row.human_rating = told[row.pk]
             row.effective_rating = effective_rating(
                 row.automatic_rating, adjudicated=row.human_rating
             )
@@ -88,8 +89,7 @@ def rating_shown(person: Person) -> Combinable:
     """The rating of a reflection to filter and sort by: an order would tell what is hidden."""
     if person.has_perm(LEADS):
         return F("effective_rating")
-    hidden = set(every_hidden_from(person).filter(reflection__human_rating__isnull=False))
-    kept = set(_every_undecided_for(person)) - hidden
+    hidden, kept = _untold(person, Q(reflection__human_rating__isnull=False))
     by_value: dict[float | None, list[int]] = defaultdict(list)
     for pk, value in (dict.fromkeys(hidden) | _agreed(kept)).items():
         by_value[value].append(pk)
@@ -104,18 +104,34 @@ def _agreed(reflection_ids: set[int]) -> dict[int, float | None]:
     return agreed_ratings(reflection_ids, current_rule()) if reflection_ids else {}
 
 
-def _every_undecided_for(person: Person) -> "QuerySet[QueueItem, int]":
-    gold = Adjudication.objects.current().filter(gold=True)
-    decided = QueueItem.objects.filter(reflection__in=gold.values("reflection"))
-    unanswered = ~Q(pk__in=_answered_by(person))
-    return _of_open_queues(person, decided.filter(unanswered | Q(queue__shows_gold=False)))
+def _untold(person: Person, which: Q) -> tuple[set[int], set[int]]:
+    """Reflections that are hidden, and those of the others whose decision is kept; one query."""
+    waits, kept = _waits_for(person), _keeps_gold_from(person)
+    rows = (
+        _asked(person)
+        .filter(waits | kept, which)
+        .annotate(waits=ExpressionWrapper(waits, output_field=BooleanField()))
+    )
+    found = list(rows.values_list("reflection", "waits"))
+    hidden = {pk for pk, is_waiting in found if is_waiting}
+    return hidden, {pk for pk, _ in found} - hidden
 
 
-def _answered_by(person: Person) -> "QuerySet[Response, int]":
-    return Response.objects.current().filter(person=person.pk).values_list("item", flat=True)
+def _asked(person: Person) -> "QuerySet[QueueItem]":
+    """Items of open queues; none for one who leads."""
+    leads = person.has_perm(LEADS)
+    return QueueItem.objects.none() if leads else QueueItem.objects.filter(queue__closed_at=None)
 
 
-def _of_open_queues(person: Person, items: "QuerySet[QueueItem]") -> "QuerySet[QueueItem, int]":
-    """Their reflections; none for one who leads."""
-    asked = items.none() if person.has_perm(LEADS) else items.filter(queue__closed_at=None)
-    return asked.values_list("reflection", flat=True)
+def _waits_for(person: Person) -> Q:
+    return Q(queue__blind=True) & _unanswered_by(person)
+
+
+def _keeps_gold_from(person: Person) -> Q:
+    gold = Adjudication.objects.current().filter(gold=True).values("reflection")
+    return Q(reflection__in=gold) & (Q(queue__shows_gold=False) | _unanswered_by(person))
+
+
+def _unanswered_by(person: Person) -> Q:
+    answered = Response.objects.current().filter(person=person.pk)
+    return ~Q(pk__in=answered.values("item"))
