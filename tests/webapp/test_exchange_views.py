@@ -1,7 +1,10 @@
 """The pages of imports and exports: who may, what they ask for, what they hand out."""
 
+import html
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -12,7 +15,9 @@ from django.utils import timezone
 
 from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
+from webapp.exchange.checking import problem
 from webapp.exchange.models import Transfer
+from webapp.exchange.reading import row_sources
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker")]
 LIST, IMPORT, EXPORT = "/data/", "/data/import/", "/data/export/"
@@ -40,6 +45,16 @@ def test_an_upload_is_kept_whole_and_becomes_a_job(researcher: Client) -> None:
     assert response["Location"] == f"/data/{transfer.pk}/"
     assert (transfer.status, transfer.request["file"]) == ("queued", "log.jsonl")
     assert (transfer.folder / "upload" / "log.jsonl").read_bytes() == b'{"a": 1}\n'
+
+
+def test_the_row_that_the_page_shows_can_be_imported(researcher: Client, tmp_path: Path) -> None:
+    shown = re.search(r"<pre[^>]*>(.+?)</pre>", text(researcher.get(IMPORT)))
+    log = tmp_path / "log.jsonl"
+    log.write_text(html.unescape(shown[1]), encoding="utf-8")
+
+    rows = [row for source in row_sources(log, tmp_path) for row in source.rows()]
+
+    assert [(row.table.name, problem(row)) for row in rows] == [("episodes", "")]
 
 
 def test_files_of_a_deleted_database_are_not_taken_for_those_of_a_new_import(

@@ -81,7 +81,8 @@ def test_the_steps_of_a_line_stand_in_that_line(viewer: Client, row: ExperimentT
 
     page = viewer.get(address(row)).content.decode()
 
-    assert re.search(r"1\. Open the blue door\.</span>[^\n]+#step-2[^\n]+</span>\n<span", page)
+    shown = re.sub(r"<[^>]+>", "", page)
+    assert "1. Open the blue door.Line 1 was followed by step → 2\n2. Go home." in shown
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_the_pair_that_solved_the_task_is_shown_first(viewer: Client, row: Exper
 def test_two_reflections_are_compared_word_by_word(viewer: Client, row: ExperimentTask) -> None:
     page = text(viewer.get(address(row)))
 
-    assert "The <del>red </del><ins>blue </ins>door was wrong." in page
+    assert "The <del>red </del><ins>blue </ins>door was wrong." in page.replace(" >", ">")
 
 
 def test_each_rating_is_shown_with_where_it_comes_from(viewer: Client, row: ExperimentTask) -> None:

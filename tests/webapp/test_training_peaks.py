@@ -36,7 +36,7 @@ def test_a_finished_run_tells_the_memory_that_it_took(
 
     page = text(client_of("viewer").get(f"/training/{ended.pk}/"))
 
-    told = f'<dd>1.9 <span class="unit">GB</span></dd><dd class="note">{note}</dd>'
+    told = f'<dd>1.9 <span class="unit">GB</span></dd> <dd class="note">{note}</dd>'
     assert f"<dt>Memory</dt>{told}" in page
 
 

@@ -23,6 +23,26 @@ KINDS = {
 ROW_ENDINGS = {".jsonl", ".json", ".parquet", ".zip"}
 MOST_OFFERED = 200
 LONGEST_FILE_NAME = 120
+# A row of an agent's log, as the page of imports shows it.
+EXAMPLE = {
+    "experiment": "baseline",
+    "environment": "hotpotqa",
+    "method": "reflexion",
+    "task_id": "q-17",
+    "goal": "Which river …?",
+    "trial": 1,
+    "steps": [
+        {
+            "thought": "I should search …",
+            "action": "Search[Loire]",
+            "observation": "The Loire is …",
+        }
+    ],
+    "success": False,
+    "episode_return": 0.0,
+    "truncated": False,
+    "reflection": "I stopped too early …",
+}
 
 
 class ExportForm(forms.Form):

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from django.contrib.auth.decorators import permission_required
@@ -8,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 
-from webapp.exchange.forms import ExportForm, ImportForm
+from webapp.exchange.forms import EXAMPLE, ExportForm, ImportForm
 from webapp.exchange.models import Transfer
 from webapp.exchange.rows import report_rows, transfer_row
 from webapp.exchange.services import bad_rows, packed
@@ -47,7 +48,8 @@ def import_new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         assert isinstance(request.user, User)
         return redirect("exchange:detail", form.save(request.user).pk)
-    context = {"current_section": "upload", "form": form}
+    example = json.dumps(EXAMPLE, ensure_ascii=False)
+    context = {"current_section": "upload", "form": form, "example": example}
     status = 422 if form.is_bound else 200
     return render(request, "exchange/import.html", context, status=status)
 
