@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from retro_core.config import PRESETS, ExperimentConfig
+from retro_core.config import PRESETS, ExperimentConfig, Method
 from retro_core.training.spec import Stage, TrainingSpec
 from webapp.training.services.specs import preset_spec
 
@@ -27,8 +27,8 @@ class Protocol:
     things lie, so that its searches help there and hardly elsewhere. The policies learn from
     `samples` reflections of the tuned reflector on every first failure, drawn at
     `sample_temperature` so that those of one failure differ, each rated by a retry; the reward
-    model from these and from `plain_trials` attempts with the plain reflector, whose later
-    failures hold more reflections that did not help.
+    model from these and from `rated_trials` attempts with the plain and with the tuned reflector:
+    what tells a reflection that helps from one that does not shows most in later failures.
     `noise` is the share of retries that are made lucky, or made to ignore good advice, for the
     simulated annotator, who looks at the shares `corrected` of all ratings; reward models of
     the shares `corrected_arms` are trained and played with. `more_controls` adds two arms: the
@@ -54,7 +54,7 @@ class Protocol:
     train_seed: int = 101
     unseen_seed: int = 202
     rated_seed: int = 303
-    plain_trials: int = 3
+    rated_trials: int = 3
     luck_temperature: float = 0.5
     sft_copies: int = 8
     sft_learning_rate: float = 1e-3
@@ -148,9 +148,9 @@ def sampling(protocol: Protocol, sample: int) -> ExperimentConfig:
     return replace(config, method="retroformer", trials=2, reflection=reflection)
 
 
-def plain_run(protocol: Protocol) -> ExperimentConfig:
-    """The plain reflector on the games for ratings."""
-    return replace(base_config(protocol), method="reflexion", trials=protocol.plain_trials)
+def rated_run(protocol: Protocol, method: Method) -> ExperimentConfig:
+    """The plain reflector (`reflexion`) or a trained one on the games for ratings."""
+    return replace(base_config(protocol), method=method, trials=protocol.rated_trials)
 
 
 def luck(protocol: Protocol, trials: int, draw: int = 0) -> ExperimentConfig:

@@ -57,20 +57,17 @@ def go_on(claimed: Measured, say: Say) -> Measured:
     """
     protocol, unseen = claimed.protocol, unseen_tasks(claimed.protocol)
     arms, runs = dict(claimed.arms), dict(claimed.runs)
-    first_trials_elsewhere(protocol, say)
-    plain = play(
-        protocol.title("reflexion elsewhere"), rated_tasks(protocol), parts.plain_run(protocol)
-    )
+    whole = rated_runs(protocol, runs["sft"], say)
     samples = collect_samples(protocol, runs["sft"], say)
-    wait([plain], say)
-    judged = ratings(protocol, "ratings", [*samples, plain])
+    wait(whole, say)
+    judged = ratings(protocol, "ratings", [*samples, *whole])
     sampled = ratings(protocol, "ratings of samples", samples)
     for stage in AFTER_TUNING:
         rated = judged if stage == "reward_model" else sampled
         runs[stage] = _train(protocol, stage, rated, runs, say)
         arms |= _trained_arms(protocol, unseen, runs)
     wait(arms.values(), say)
-    return Measured(protocol, arms, runs, [*claimed.collected, *samples, plain])
+    return Measured(protocol, arms, runs, [*claimed.collected, *samples, *whole])
 
 
 def unseen_tasks(protocol: Protocol) -> TaskSet:
@@ -130,6 +127,17 @@ def first_trials_elsewhere(protocol: Protocol, say: Say) -> None:
     tasks = rated_tasks(protocol)
     first = play(protocol.title("first trials elsewhere"), tasks, parts.first_trials(protocol))
     wait([first], say)
+
+
+def rated_runs(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
+    """Several attempts with the plain and with the tuned reflector on the games for ratings."""
+    first_trials_elsewhere(protocol, say)
+    tasks, adapter = rated_tasks(protocol), loaded(tuning).name
+    plain, tuned = parts.rated_run(protocol, "reflexion"), parts.rated_run(protocol, "retroformer")
+    return [
+        play(protocol.title("reflexion elsewhere"), tasks, plain),
+        play(protocol.title("retroformer elsewhere"), tasks, tuned, adapter=adapter),
+    ]
 
 
 def collect_samples(protocol: Protocol, tuning: TrainingRun, say: Say) -> list[Experiment]:
