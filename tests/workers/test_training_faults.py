@@ -216,7 +216,7 @@ def test_a_worker_asked_to_leave_did_not_crash_over_the_run_even_if_it_is_killed
     TrainingRun.objects.filter(pk=run.pk).update(unfinished_claims=4)
     TrainingRun.objects.claim(run.pk, "this worker")
     trainer = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
-    watch = Watch(run.pk, "this worker", trainer, tmp_path)
+    watch = Watch(run, "this worker", trainer, tmp_path)
     if leaves:
         watch.leave()
 
