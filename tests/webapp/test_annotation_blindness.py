@@ -79,6 +79,6 @@ def test_hidden_comments_neither_end_a_search_nor_are_counted(item: QueueItem, o
     asked = text(signed_in(person("ben")).get(path))
 
     assert "experiment." in asked
-    assert "> 1 match. " in asked
+    assert "> 1 match." in asked
     assert "times" not in asked
     assert "22 matches" in text(signed_in(person("rea", "researcher")).get(path))
