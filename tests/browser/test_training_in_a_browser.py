@@ -76,7 +76,7 @@ def test_new_points_arrive_without_a_reload(page: Page) -> None:
 
 
 def test_no_training_page_has_a_violation(page: Page, settings, tmp_path: Path) -> None:
-    settings.REFLECTOR_URL = "http://127.0.0.1:9"
+    settings.REFLECTOR_URL, settings.REFLECTOR_BASE_FOLDER = "http://127.0.0.1:9", "/models/served"
     run = live_run()
     pipeline = launch_pipeline(name="chain", snapshot=run.snapshot, preset="cpu-small", seed=0)
     adapter = made_adapter(tmp_path / "a")
