@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from retro_core.prompts.grammar import goal_kinds, kind_of, places_in
 from retro_core.prompts.texts import PromptSet
@@ -49,13 +50,25 @@ def seen_in(episodes: Sequence[Episode], prompts: PromptSet) -> Seen:
     return Seen(places, frozenset(looked), things)
 
 
+def told_in_digest(prompt: str, prompts: PromptSet) -> Mapping[str, str]:
+    """The filled places of the prompt's last digest by name; empty without a digest."""
+    if not can_digest(prompts):
+        return {}
+    told = list(_digest_form(prompts.text("digest")).finditer(prompt))
+    return told[-1].groupdict() if told else {}
+
+
 def unseen_in_prompt(prompt: str, prompts: PromptSet) -> tuple[str, ...]:
     """The places that the digest of a reflection prompt calls unseen; empty without a digest."""
-    if not can_digest(prompts):
-        return ()
-    before, _, after = prompts.text("digest").partition("$unseen")
-    told = prompt.rpartition(before.rpartition("\n")[2])[2].partition(after[:1])[0]
-    return tuple(re.findall(prompts.text("plan_name"), told))
+    unseen = told_in_digest(prompt, prompts).get("unseen", "")
+    return tuple(re.findall(prompts.optional("plan_name"), unseen)) if unseen else ()
+
+
+@cache
+def _digest_form(template: str) -> re.Pattern[str]:
+    """What the text `digest` looks like when it is filled; a value ends with its line."""
+    form = re.sub(r"\\\$([a-z]+)", r"(?P<\1>.*)", re.escape(template))
+    return re.compile(form)
 
 
 def digest_text(task: Task, episodes: Sequence[Episode], prompts: PromptSet) -> str:

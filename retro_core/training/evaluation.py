@@ -18,23 +18,34 @@ BINS = 10
 
 
 def measure_reward_model(
-    snapshot: Snapshot, scores: Sequence[float], spec: TrainingSpec, *, probabilities: bool
+    snapshot: Snapshot,
+    scores: Sequence[float],
+    spec: TrainingSpec,
+    *,
+    probabilities: bool,
+    cue_scores: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Figures of the scores of `snapshot.validation`, as JSON values.
 
     `probabilities` tells that scores are log-odds, so that their calibration means something.
+    `cue_scores` are what the cues alone give, where the model began with them.
     """
     rows, above = snapshot.validation, spec.dataset.accept_above
     accepted = np.array([row.rating > above for row in rows])
     own, trials = np.array(scores, dtype=np.float64), trial_scores(snapshot, above)
     tasks = [f"{row.environment}/{row.task_id}" for row in rows]
-    resamples, seed = spec.evaluation.bootstrap, spec.seed
+
+    def area(values: Floats) -> dict[str, float | None]:
+        resamples, seed = spec.evaluation.bootstrap, spec.seed
+        return auc_with_interval(values, accepted, tasks, resamples=resamples, seed=seed)
+
     return {
         "rows": len(rows),
         "tasks": len(set(tasks)),
         "accepted": int(accepted.sum()),
-        "auc": auc_with_interval(own, accepted, tasks, resamples=resamples, seed=seed),
-        "trial_auc": auc_with_interval(trials, accepted, tasks, resamples=resamples, seed=seed),
+        "auc": area(own),
+        "trial_auc": area(trials),
+        **({} if cue_scores is None else {"cue_auc": area(np.array(cue_scores, np.float64))}),
         **_pair_figures(rows, own, trials),
         "calibration": calibration(sigmoid(own), accepted) if probabilities else None,
     }

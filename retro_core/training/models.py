@@ -103,6 +103,9 @@ def load_reward_model(spec: TrainingSpec, digest: str) -> Model:
     """
     set_seed(spec.seed)
     base = load_scoring_base(spec)
+    if spec.reward_model.cues:
+        # The score is at first that of the cues, and leaves it only where the text tells more.
+        torch.nn.init.zeros_(base.score.weight)
     if not spec.parent_adapter:
         return get_peft_model(base, lora_config(spec.lora, "SEQ_CLS"))
     parent = Path(spec.parent_adapter)

@@ -12,27 +12,30 @@ from transformers import Trainer, TrainingArguments
 
 from retro_core.replay import preferences
 from retro_core.training.context import StageInput, StageResult
+from retro_core.training.cue_fit import fit_cues
+from retro_core.training.cues import CueScore
 from retro_core.training.evaluation import measure_reward_model
 from retro_core.training.examples import Tokenizer, pad, pad_mask
 from retro_core.training.hf_trainer import MonitorCallback, train, trainer_arguments
 from retro_core.training.models import load_reward_model
 from retro_core.training.reward_losses import bce_loss, pairwise_loss, regression_loss
-from retro_core.training.scorer import encode_for_score, score_rows
-from retro_core.training.selection import check_classes, choose_objective
+from retro_core.training.scorer import RewardScorer, encode_for_score
+from retro_core.training.selection import checked_objective
 from retro_core.training.spec import Objective, TokenSpec, TrainingSpec
 from retro_core.types import RatedReflection
 
-# An item is the token ids of one text and its target, or of two texts and their margin.
+# An item is the token ids of one text, the score that its cues give it, and its target; or of two
+# texts and their margin.
 Item = dict[str, Any]
 
 
 def train_reward_model(given: StageInput) -> StageResult:
     """Tune the score to tell accepted reflections from rejected ones."""
     spec, rows = given.spec, given.snapshot.train
-    objective = choose_objective(rows, spec.reward_model.objective)
-    check_classes(rows, spec.dataset.accept_above, objective)
-    items = Items(rows, objective, given.tokenizer, spec)
-    held = Items(given.snapshot.validation, objective, given.tokenizer, spec)
+    objective = checked_objective(rows, spec)
+    cues = fit_cues(rows, spec.dataset.accept_above) if spec.reward_model.cues else None
+    items = Items(rows, objective, given.tokenizer, spec, cues)
+    held = Items(given.snapshot.validation, objective, given.tokenizer, spec, cues)
     trainer = ScoreTrainer(
         model=load_reward_model(spec, given.base_sha256),
         args=_arguments(spec, given.out, has_validation=len(held) > 0),
@@ -43,7 +46,7 @@ def train_reward_model(given: StageInput) -> StageResult:
     )
     trainer.objective = objective
     finished = train(trainer, given.out, given.monitor)
-    figures = _figures(given, trainer.model, objective) if finished else {}
+    figures = _figures(given, trainer.model, objective, cues) if finished else {}
     return StageResult(trainer.model, trainer.state.global_step, finished, figures)
 
 
@@ -56,6 +59,7 @@ class Items(Dataset[Item]):  # type: ignore[misc]  # torch is untyped here
         objective: Objective,
         tokenizer: Tokenizer,
         spec: TrainingSpec,
+        cues: CueScore | None = None,
     ) -> None:
         tokens = spec.tokens
         if objective == "pairwise":
@@ -63,9 +67,15 @@ class Items(Dataset[Item]):  # type: ignore[misc]  # torch is untyped here
             return
         above = spec.dataset.accept_above
         targets = [row.rating if objective == "regression" else row.rating > above for row in rows]
+        pairs = [(row.prompt, row.text) for row in rows]
+        starts = cues(pairs) if cues else [0.0] * len(rows)
         self._items = [
-            {"texts": [encode_for_score(tokenizer, row.prompt, row.text, tokens)], "target": target}
-            for row, target in zip(rows, targets, strict=True)
+            {
+                "texts": [encode_for_score(tokenizer, row.prompt, row.text, tokens)],
+                "start": start,
+                "target": target,
+            }
+            for row, start, target in zip(rows, starts, targets, strict=True)
         ]
 
     def __len__(self) -> int:
@@ -80,8 +90,9 @@ def collate(batch: Sequence[Item], padding: int) -> dict[str, Tensor]:
     width = len(batch[0]["texts"])
     texts = [item["texts"][place] for place in range(width) for item in batch]
     targets = torch.tensor([float(item["target"]) for item in batch])
+    starts = torch.tensor([float(item.get("start", 0.0)) for item in batch])
     ids, mask = pad(texts, padding), pad_mask(texts)
-    return {"input_ids": ids, "attention_mask": mask, "labels": targets}
+    return {"input_ids": ids, "attention_mask": mask, "starts": starts, "labels": targets}
 
 
 class ScoreTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here
@@ -96,14 +107,16 @@ class ScoreTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped he
     ) -> Any:
         """The mean loss of one batch."""
         output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-        loss = self._loss(output.logits[:, 0].float(), inputs["labels"])
+        loss = self._loss(output.logits[:, 0].float(), inputs["starts"], inputs["labels"])
         return (loss, {"logits": output.logits}) if return_outputs else loss
 
-    def _loss(self, scores: Tensor, targets: Tensor) -> Tensor:
+    def _loss(self, scores: Tensor, starts: Tensor, targets: Tensor) -> Tensor:
         if self.objective == "pairwise":
             better, worse = scores.chunk(2)
             return pairwise_loss(better, worse, targets)
-        return (regression_loss if self.objective == "regression" else bce_loss)(scores, targets)
+        if self.objective == "regression":
+            return regression_loss(scores, targets)
+        return bce_loss(scores + starts, targets)
 
 
 def _pair_items(
@@ -131,22 +144,30 @@ def _arguments(spec: TrainingSpec, out: Path, *, has_validation: bool) -> Traini
     )
 
 
-def _figures(given: StageInput, model: Any, objective: Objective) -> dict[str, Any]:
+def _figures(
+    given: StageInput, model: Any, objective: Objective, cues: CueScore | None
+) -> dict[str, Any]:
     """What the finished model is worth, and how its scores lie on the training rows."""
-    tokenizer, tokens = given.tokenizer, given.spec.tokens
+    scorer = RewardScorer(model, given.tokenizer, given.spec.tokens, cues=cues)
     rows = drawn(given.snapshot.train, given.spec.reward_model.scored, given.spec.seed)
-    trained = score_rows(model, tokenizer, rows, tokens)
+    trained = scorer.score([(row.prompt, row.text) for row in rows])
     spread = torch.tensor(trained).std(correction=0).item()
     figures: dict[str, Any] = {
         "objective": objective,
-        "tokens": tokens.to_json(),
+        "tokens": given.spec.tokens.to_json(),
         "score_mean": sum(trained) / len(trained),
         "score_deviation": spread,
     }
-    if given.snapshot.validation:
-        held = score_rows(model, tokenizer, given.snapshot.validation, tokens)
+    if cues:
+        figures["cues"] = cues.to_json()
+    held = [(row.prompt, row.text) for row in given.snapshot.validation]
+    if held:
         figures["validation"] = measure_reward_model(
-            given.snapshot, held, given.spec, probabilities=objective == "bce"
+            given.snapshot,
+            scorer.score(held),
+            given.spec,
+            probabilities=objective == "bce",
+            cue_scores=cues(held) if cues else None,
         )
     return figures
 

@@ -9,6 +9,7 @@ from peft import PeftModel
 
 from retro_core.errors import InvalidInput
 from retro_core.training.adapters import check_parent, read_card
+from retro_core.training.cues import CueScore
 from retro_core.training.examples import (
     Tokenizer,
     encode_completion,
@@ -24,7 +25,6 @@ from retro_core.training.spec import (
     TokenSpec,
     TrainingSpec,
 )
-from retro_core.types import RatedReflection
 
 Model = Any  # transformers is untyped here
 BATCH = 16
@@ -34,11 +34,19 @@ class RewardScorer:
     """Callable as `scorer(prompt, reflection) -> float`; a higher score is a better reflection."""
 
     def __init__(
-        self, model: Model, tokenizer: Tokenizer, tokens: TokenSpec, mean: float, deviation: float
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        tokens: TokenSpec,
+        *,
+        cues: CueScore | None = None,
+        mean: float = 0.0,
+        deviation: float = 1.0,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._tokens = tokens
+        self._cues = cues
         self._mean = mean
         self._deviation = deviation
 
@@ -49,6 +57,8 @@ class RewardScorer:
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Score (prompt, reflection) pairs."""
         raw = score_pairs(self._model, self._tokenizer, pairs, self._tokens)
+        if self._cues:
+            raw = [score + start for score, start in zip(raw, self._cues(pairs), strict=True)]
         return [(score - self._mean) / self._deviation for score in raw]
 
 
@@ -71,9 +81,14 @@ def load_scorer(
     model = PeftModel.from_pretrained(load_scoring_base(spec), folder)
     model.eval()
     figures = card["figures"]
-    mean = figures["score_mean"] if normalise else 0.0
-    deviation = (figures["score_deviation"] or 1.0) if normalise else 1.0
-    return RewardScorer(model, tokenizer, TokenSpec.from_json(figures["tokens"]), mean, deviation)
+    return RewardScorer(
+        model,
+        tokenizer,
+        TokenSpec.from_json(figures["tokens"]),
+        cues=CueScore(**figures["cues"]) if "cues" in figures else None,
+        mean=figures["score_mean"] if normalise else 0.0,
+        deviation=(figures["score_deviation"] or 1.0) if normalise else 1.0,
+    )
 
 
 def encode_for_score(tokenizer: Tokenizer, prompt: str, text: str, tokens: TokenSpec) -> list[int]:
@@ -86,13 +101,6 @@ def encode_for_score(tokenizer: Tokenizer, prompt: str, text: str, tokens: Token
         *encode_prompt(tokenizer, prompt, tokens),
         *encode_completion(tokenizer, text, tokens),
     ]
-
-
-def score_rows(
-    model: Model, tokenizer: Tokenizer, rows: Sequence[RatedReflection], tokens: TokenSpec
-) -> list[float]:
-    """The scores of recorded reflections."""
-    return score_pairs(model, tokenizer, [(row.prompt, row.text) for row in rows], tokens)
 
 
 def score_pairs(

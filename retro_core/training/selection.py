@@ -16,8 +16,7 @@ def items_of_stage(rows: Sequence[RatedReflection], spec: TrainingSpec) -> int:
         return copied_items(accepted, spec.dataset.copies)
     if spec.stage != "reward_model":
         return len(failures_to_answer(rows))
-    objective = choose_objective(rows, spec.reward_model.objective)
-    check_classes(rows, spec.dataset.accept_above, objective)
+    objective = checked_objective(rows, spec)
     return len(preferences(rows)) if objective == "pairwise" else len(rows)
 
 
@@ -59,6 +58,32 @@ def choose_objective(rows: Sequence[RatedReflection], objective: Objective) -> O
     pairs = preferences(rows)
     paired = {(pair.prompt, text) for pair in pairs for text in (pair.chosen, pair.rejected)}
     return "pairwise" if pairs and 2 * len(paired) >= len(rows) else "bce"
+
+
+def checked_objective(rows: Sequence[RatedReflection], spec: TrainingSpec) -> Objective:
+    """The reward model's objective. Raises TrainingFailed where it cannot be learned."""
+    objective = choose_objective(rows, spec.reward_model.objective)
+    check_classes(rows, spec.dataset.accept_above, objective)
+    if spec.reward_model.cues:
+        _check_cues(rows, objective)
+    return objective
+
+
+def _check_cues(rows: Sequence[RatedReflection], objective: Objective) -> None:
+    """Cues are weighed by accepted against rejected, and read with one environment's texts."""
+    if objective != "bce":
+        raise TrainingFailed(
+            "invalid_input",
+            f"reward_model.cues needs the objective bce, not {objective}. Choose bce, or switch the"
+            " cues off.",
+        )
+    worlds = sorted({row.environment for row in rows})
+    if len(worlds) > 1:
+        raise TrainingFailed(
+            "invalid_input",
+            f"reward_model.cues needs reflections of one environment, not of {', '.join(worlds)}."
+            " Freeze a snapshot of one, or switch the cues off.",
+        )
 
 
 def check_classes(rows: Sequence[RatedReflection], above: float, objective: Objective) -> None:

@@ -131,6 +131,11 @@ class RewardModelSpec(SettingsRecord):
         " regression: the rating. auto: pairwise where at least half of the rows are in a pair.",
     )
     margin: bool = setting(False, "Pairs must differ by their gap in rating.")
+    cues: bool = setting(
+        False,
+        "Begin with what a rule reads off prompt and plan (is the thing found, does the plan take"
+        " it there, does it search new places); the model learns what is left. With bce alone.",
+    )
     scored: int = setting(
         64, "Training items whose scores give the mean and deviation for PPO. Own.", at_least=2
     )

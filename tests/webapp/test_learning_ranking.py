@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from retro_core.prompts.cues import CUES
 from tests.webapp.played import played_experiment
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.models import Adapter
@@ -13,6 +14,7 @@ from webapp.episodes.models import Reflection
 from webapp.learning import ranking
 from webapp.learning.protocol import PROTOCOLS
 from webapp.learning.running import Measured
+from webapp.present import DASH
 from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 from webapp.training.services.runs import launch
@@ -74,6 +76,26 @@ def test_scores_are_told_over_all_arms_and_within_each(
     within = [line for line in told if line.startswith(("| plain |", "| tuned |"))]
     assert len(within) == 2
     assert all("one class only" in line for line in within)
+
+
+def test_the_cues_stand_beside_the_model_that_began_with_them(
+    measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(_: float) -> None:
+        read_at_once(scorer)
+        Measurement.objects.update(status=Measurement.Status.DONE)
+
+    monkeypatch.setattr(ranking.time, "sleep", work)
+    reading = ranking.of_arms(measured)
+    ranking.read(reading)
+    without = next(line for line in ranking.lines(reading) if line.startswith("| all |"))
+    told = {"environment": "alfworld", "bias": 1.0, "weights": dict.fromkeys(CUES, 0.0)}
+    Adapter.objects.filter(pk=scorer.pk).update(figures={"cues": told})
+
+    beside = next(line for line in ranking.lines(reading) if line.startswith("| all |"))
+
+    assert without.split("|")[6].strip() == DASH
+    assert beside.split("|")[6].strip() == "0.50 [0.50, 0.50]"
 
 
 def test_two_readings_are_told_each_and_together(

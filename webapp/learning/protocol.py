@@ -226,7 +226,8 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     else:
         epochs = protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
-        spec = replace(spec, reward_model=replace(spec.reward_model, objective="bce"))
+        judge = replace(spec.reward_model, objective="bce", cues=True)
+        spec = replace(spec, reward_model=judge)
     if stage == "grpo":
         spec = replace(spec, reward=replace(spec.reward, kind="retries"))
     spec = replace(

@@ -8,6 +8,7 @@ import numpy as np
 
 from retro_core.errors import InvalidInput
 from retro_core.refit import auc_gain
+from retro_core.training.cues import CueScore
 from retro_core.training.evaluation import Floats, auc, auc_with_interval
 from webapp.annotation.models import Measurement, ModelScore
 from webapp.annotation.services import measuring
@@ -16,6 +17,7 @@ from webapp.learning.corrected import RESAMPLES, Area, area_of
 from webapp.learning.protocol import Protocol
 from webapp.learning.running import Measured
 from webapp.learning.steps import LOOK_SECONDS, made, snapshot
+from webapp.present import DASH
 from webapp.training.models import Snapshot, SnapshotItem, TrainingRun
 from webapp.training.services.buffer import BufferQuery
 
@@ -50,8 +52,15 @@ class Reading:
         ids = held.exclude(reflection=None).values("reflection")
         known = ModelScore.objects.filter(adapter=made(self.scorer), reflection__in=ids)
         scores: Scores = dict(known.values_list("reflection", "score"))
-        items = held.defer("prompt", "text")
-        return [item for item in items if item.reflection_id in scores], scores
+        return [item for item in held if item.reflection_id in scores], scores
+
+    def cue_scores(self, items: Sequence[SnapshotItem]) -> Scores:
+        """What the cues alone give, where the reward model began with them."""
+        told = made(self.scorer).figures.get("cues")
+        if not told:
+            return {}
+        marks = CueScore(**told)([(item.prompt, item.text) for item in items])
+        return {item.reflection_id: mark for item, mark in zip(items, marks, strict=True)}
 
 
 def of_arms(measured: Measured) -> Reading:
@@ -82,41 +91,45 @@ def read(reading: Reading) -> None:
 
 
 def lines(*readings: Reading) -> Iterator[str]:
-    """Areas of the scores and of the trial number, over all those reflections and by arm.
+    """Areas of the scores, the cues and the trial number, over all those reflections and by arm.
 
     Between arms a score may tell who wrote a text, within one only what it says.
     """
-    heads = ("reward model", "rated", "tasks", "above 0", "ROC-AUC", "trial number", "more")
-    yield f"| {' | '.join(heads)} |"
-    yield "|---" * len(heads) + "|"
+    heads = ("rated", "tasks", "above 0", "ROC-AUC", "cues alone", "trial number", "more")
+    yield f"| reward model | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
     items: list[SnapshotItem] = []
     scores: dict[int | None, float] = {}
+    cues: dict[int | None, float] = {}
     seed = readings[0].protocol.seed
     for reading in readings:
         mine, known = reading.scored()
         items, scores = items + mine, {**scores, **known}
+        cues |= reading.cue_scores(mine)
         if len(readings) > 1:
-            yield _row(reading.tasks, mine, scores, seed)
-    yield _row("all", items, scores, seed)
+            yield _row(reading.tasks, mine, scores, cues, seed)
+    yield _row("all", items, scores, cues, seed)
     for name in dict.fromkeys(item.experiment_name for item in items):
-        yield _row(name, [one for one in items if one.experiment_name == name], scores, seed)
+        written = [one for one in items if one.experiment_name == name]
+        yield _row(name, written, scores, cues, seed)
 
 
-def _row(name: str, items: Sequence[SnapshotItem], scores: Scores, seed: int) -> str:
+def _row(name: str, items: Sequence[SnapshotItem], scores: Scores, cues: Scores, seed: int) -> str:
     """The trial number may count in either direction, whichever is better for it."""
     accepted = np.array([item.rating > 0 for item in items])
     tasks = [item.task_key for item in items]
 
-    def area(values: Floats) -> Area:
-        return auc_with_interval(values, accepted, tasks, resamples=RESAMPLES, seed=seed)
+    def area(values: Floats) -> str:
+        return area_of(auc_with_interval(values, accepted, tasks, resamples=RESAMPLES, seed=seed))
 
     own = np.array([scores[item.reflection_id] for item in items])
+    alone = area(np.array([cues[item.reflection_id] for item in items])) if cues else DASH
     number = np.array([float(item.trial) for item in items])
     known = auc(number, accepted)
     trials = -number if known is not None and known < 0.5 else number
     more = auc_gain(trials, own, accepted, tasks, seed=seed)
     counts = f"{len(items)} | {len(set(tasks))} | {accepted.sum()}"
-    return f"| {name} | {counts} | {area_of(area(own))} | {area_of(area(trials))} | {_gap(more)} |"
+    return f"| {name} | {counts} | {area(own)} | {alone} | {area(trials)} | {_gap(more)} |"
 
 
 def _gap(value: Area) -> str:

@@ -8,6 +8,7 @@ from webapp.experiments.models import Experiment
 from webapp.learning import ranking
 from webapp.learning.corrected import area_of
 from webapp.learning.running import Measured
+from webapp.present import DASH
 
 BASELINE = "reflexion"
 
@@ -97,7 +98,9 @@ def _reward_model(measured: Measured) -> Iterator[str]:
     if not found:
         yield "The reward model was measured on no held-out task."
         return
-    yield "| reward model on held-out training tasks | ROC-AUC | trial number alone |"
-    yield "|---|---|---|"
+    yield "| reward model on held-out training tasks | ROC-AUC | cues alone | trial number alone |"
+    yield "|---|---|---|---|"
     where = f"{found['rows']} reflections of {found['tasks']} tasks, {found['accepted']} accepted"
-    yield f"| {where} | {area_of(found['auc'])} | {area_of(found['trial_auc'])} |"
+    cues = area_of(found["cue_auc"]) if "cue_auc" in found else DASH
+    areas = f"{area_of(found['auc'])} | {cues} | {area_of(found['trial_auc'])}"
+    yield f"| {where} | {areas} |"
