@@ -14,9 +14,11 @@ from random import Random
 
 from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
+from retro_core.prompts.cues import CUES, cues_of
 from retro_core.prompts.texts import load_prompts
 from retro_core.types import RatedReflection
 
+MOST_COPIES = 4  # times the usual number: beyond, a handful of plans would be learned by heart
 _NAME = re.compile(r"\b([a-z]{2,20}) ([0-9]{1,2})\b")
 _WORD = re.compile(r"[a-z]+")
 _TAKEN = re.compile(r"take ([a-z]+) \d+ from")
@@ -28,24 +30,52 @@ Groups = Sequence[Sequence[str]]
 
 
 def relabelled_copies(
-    rows: Iterable[RatedReflection], copies: int, seed: int
+    rows: Iterable[RatedReflection], copies: int, seed: int, *, balanced: bool = False
 ) -> list[RatedReflection]:
     """Every row as it is, and `copies` - 1 times more with its names exchanged.
 
     A row of a world with other names (questions, a shop) stands there once: its words and numbers
-    are no names, and showing it unchanged again would teach nothing new.
+    are no names, and showing it unchanged again would teach nothing new. `balanced` copies as in
+    `copy_counts`.
     """
     rng = Random(seed)
     kept = list(rows)
-    named = [row for row in kept if names_by_number(row.environment)]
-    groups = kinds_in(named)
-    again = (relabelled(row, groups, rng) for _ in range(copies - 1) for row in named)
+    counts = copy_counts(kept, copies, balanced=balanced)
+    groups = kinds_in([row for row in kept if names_by_number(row.environment)])
+    again = (
+        relabelled(row, groups, rng)
+        for number in range(1, max(counts, default=0))
+        for row, count in zip(kept, counts, strict=True)
+        if number < count
+    )
     return [*kept, *again]
 
 
-def copied_items(rows: Sequence[RatedReflection], copies: int) -> int:
-    """How many rows `relabelled_copies` makes of these."""
-    return len(rows) + (copies - 1) * sum(names_by_number(row.environment) for row in rows)
+def copy_counts(
+    rows: Sequence[RatedReflection], copies: int, *, balanced: bool = False
+) -> list[int]:
+    """How often `relabelled_copies` shows each row.
+
+    `balanced` shows as many reflections on failures that left something needed unfound as on
+    others, and as many in all: a reflector shown few of one kind answers both as the other.
+    """
+    counts = [copies if names_by_number(row.environment) else 1 for row in rows]
+    if balanced:
+        named = [place for place, row in enumerate(rows) if names_by_number(row.environment)]
+        found = [place for place in named if _found(rows[place])]
+        searched = [place for place in named if place not in found]
+        for group in (found, searched) if found and searched else ():
+            shown = max(copies * len(named) // 2, len(group))
+            for order, place in enumerate(group):
+                share = shown // len(group) + (order < shown % len(group))
+                counts[place] = min(share, MOST_COPIES * copies)
+    return counts
+
+
+def _found(row: RatedReflection) -> bool:
+    """Whether a trial had seen all that the goal needs."""
+    prompts = load_prompts(env_spec(row.environment).prompt_folder)
+    return cues_of(row.prompt, row.text, prompts)[CUES.index("found")] == 1.0
 
 
 @cache

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 from retro_core.replay import preferences
 from retro_core.training.failures import TrainingFailed
-from retro_core.training.relabel import copied_items
+from retro_core.training.relabel import copy_counts
 from retro_core.training.spec import Objective, TrainingSpec
 from retro_core.types import RatedReflection
 
 
 def items_of_stage(rows: Sequence[RatedReflection], spec: TrainingSpec) -> int:
     """How many items one epoch holds. Raises TrainingFailed where nothing can be learned."""
+    dataset = spec.dataset
     if spec.stage == "sft":
-        accepted = accepted_to_learn(rows, spec.dataset.accept_above)
-        return copied_items(accepted, spec.dataset.copies)
+        accepted = accepted_to_learn(rows, dataset.accept_above)
+        return sum(copy_counts(accepted, dataset.copies, balanced=dataset.balanced))
     if spec.stage != "reward_model":
         return len(failures_to_answer(rows))
     objective = checked_objective(rows, spec)

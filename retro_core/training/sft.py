@@ -26,10 +26,10 @@ SAMPLE_TEMPERATURE = 0.7
 
 def train_sft(given: StageInput) -> StageResult:
     """Tune the policy to write what was rated above the threshold."""
-    spec = given.spec
-    accepted = accepted_to_learn(given.snapshot.train, spec.dataset.accept_above)
-    shown = relabelled_copies(accepted, spec.dataset.copies, spec.seed)
-    validation = accepted_rows(given.snapshot.validation, spec.dataset.accept_above)
+    spec, dataset = given.spec, given.spec.dataset
+    accepted = accepted_to_learn(given.snapshot.train, dataset.accept_above)
+    shown = relabelled_copies(accepted, dataset.copies, spec.seed, balanced=dataset.balanced)
+    validation = accepted_rows(given.snapshot.validation, dataset.accept_above)
     trainer = example_trainer(
         load_policy(spec, given.base_sha256),
         given.tokenizer,

@@ -68,6 +68,11 @@ class DatasetSpec(SettingsRecord):
         at_least=1,
         at_most=100,
     )
+    balanced: bool = setting(
+        False,
+        "Supervised tuning: as many copies on failures that left something needed unfound as on"
+        " others. Own.",
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 from retro_core.training.relabel import (
-    copied_items,
+    copy_counts,
     kinds_in,
     relabelled,
     relabelled_copies,
@@ -86,5 +86,33 @@ def test_a_row_of_a_world_without_such_names_stays_as_it_is_and_is_shown_once() 
 
     assert copies[:3] == rows
     assert [row.environment for row in copies[3:]] == ["alfworld", "alfworld"]
-    assert copied_items(rows, 3) == len(copies) == 5
-    assert copied_items([question], 100) == 1
+    assert sum(copy_counts(rows, 3)) == len(copies) == 5
+    assert copy_counts([question], 100) == [1]
+
+
+def searching(number: int) -> RatedReflection:
+    """A failure in which the book was not found."""
+    return replace(
+        LOOK, task_id=f"search {number}", prompt=f"Task: {LOOK.task_id}\n\n{digest('none')}"
+    )
+
+
+def digest(found: str) -> str:
+    return (
+        f"Found: {found}.\nLooked into in vain: bed 1.\nNot looked into yet: desk 1.\n"
+        "Last commands: look.\n"
+    )
+
+
+def test_balanced_copies_show_failures_with_things_unfound_as_often_as_others() -> None:
+    known = digest("desklamp 1 at desk 1; book 1 at cabinet 1")
+    found = [replace(LOOK, prompt=f"Task: {LOOK.task_id}\n\n{known}")] * 9
+    rows = [*found, *map(searching, range(3))]
+
+    counts = copy_counts(rows, 4, balanced=True)
+
+    assert counts == [3] * 6 + [2] * 3 + [8] * 3
+    assert len(relabelled_copies(rows, 4, seed=0, balanced=True)) == sum(counts) == 48
+    assert copy_counts(rows, 1, balanced=True) == [1] * 9 + [2] * 3
+    assert copy_counts(found, 4, balanced=True) == [4] * 9
+    assert copy_counts([*found, searching(0)], 4, balanced=True)[-1] == 16

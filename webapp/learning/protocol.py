@@ -222,7 +222,8 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     elif stage == "sft":
         rate = protocol.sft_learning_rate
         size = replace(spec.optimisation, epochs=1.0, max_steps=0, batch_size=4, learning_rate=rate)
-        spec = replace(spec, dataset=replace(spec.dataset, copies=protocol.sft_copies))
+        shown = replace(spec.dataset, copies=protocol.sft_copies, balanced=True)
+        spec = replace(spec, dataset=shown)
     else:
         epochs = protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
