@@ -19,16 +19,19 @@ def cues_of(prompt: str, text: str, prompts: PromptSet) -> tuple[float, ...]:
 
     - found: share of the kinds of things in the goal that a trial has seen.
     - taken: 1 where a line of the plan names a thing with the place that it was seen at.
-    - searched: how many places of the plan nobody has looked into.
+    - searched: how many places of the plan nobody has looked into; 0 where all was found, since
+      there a search only costs steps.
     - covered: share of the goal's words of three letters or more that stand in the plan.
     - repeated: share of the plan's lines that stand in it before.
     """
     told, goal = told_in_digest(prompt, prompts), _goal(prompt, prompts)
     seen, plan = _seen(told.get("found", "")), plan_lines(text)
+    found = _found(seen, goal_kinds(prompts.optional("plan_goal"), goal))
+    new = _names(told.get("unseen", ""), prompts) & _names("\n".join(plan), prompts)
     return (
-        _found(seen, goal_kinds(prompts.optional("plan_goal"), goal)),
+        found,
         float(_taken(seen, plan, prompts)),
-        float(len(_names(told.get("unseen", ""), prompts) & _names("\n".join(plan), prompts))),
+        float(len(new)) if found < 1.0 else 0.0,
         _covered(goal, plan),
         1 - len(set(plan)) / len(plan) if plan else 0.0,
     )

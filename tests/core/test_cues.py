@@ -48,15 +48,20 @@ def test_a_plan_that_fetches_what_was_found_is_told_from_one_that_wanders():
     assert cues(FAILURE, FETCH) == {
         "found": 1.0,
         "taken": 1.0,
-        "searched": 1.0,  # the sink basin: nobody had looked into it
+        "searched": 0.0,
         "covered": 0.75,  # put, clean, mug, shelf: a plan says move, not put
         "repeated": 0.0,
     }
     wander = cues(FAILURE, WANDER)
     assert wander["taken"] == 0.0
-    assert wander["searched"] == 1.0
     assert wander["covered"] == 0.25
     assert wander["repeated"] == pytest.approx(1 / 3)
+
+
+def test_places_that_nobody_looked_into_count_while_something_is_unfound():
+    assert cues(BLIND, WANDER)["searched"] == 1.0  # the cabinet; the shelf was seen
+    assert cues(BLIND, FETCH)["searched"] == 1.0  # the sink basin
+    assert cues(FAILURE, WANDER)["searched"] == 0.0
 
 
 def test_a_worked_example_s_digest_is_not_the_failure_s():
