@@ -27,7 +27,7 @@ from retro_core.training.imitation.chores import read_chore
 from retro_core.types import Episode, Task
 
 CONFIG = PRESETS["embedded"]
-KINDS = ("none", "full", "free", "prefix", "search", "wrong", "other", "useless")
+KINDS = ("none", "full", "free", "prefix", "search", "tour", "tours", "wrong", "other", "useless")
 """Those of the tuning, and `other`: the right plan of another chore in another room."""
 
 

@@ -7,13 +7,16 @@ import pytest
 from retro_core.envs.alfworld.env import AlfworldEnv
 from retro_core.envs.alfworld.generator import generate
 from retro_core.errors import InvalidInput
-from retro_core.training.imitation.advice import FOLLOWING, make_advice
+from retro_core.hindsight import MISTAKE, UNSEEN_MISTAKE
+from retro_core.training.imitation.advice import FOLLOWING, SEARCHING, TOURING, make_advice
 from retro_core.training.imitation.beliefs import Beliefs
 from retro_core.training.imitation.chores import Chore, read_chore
 from retro_core.training.imitation.games import habits_of, lessons
 from retro_core.training.imitation.player import Player
 from retro_core.training.imitation.tokens import tokenise
 
+FETCH = ["go to drawer 1", "take cd 1 from drawer 1", "go to safe 1", "move cd 1 to safe 1"]
+PLACES = ["drawer 1", "drawer 2", "shelf 1", "safe 1"]
 ROOM = "You see... Looking quickly around you, you see a drawer 2, a drawer 1, and a shelf 1."
 
 
@@ -88,13 +91,69 @@ def test_wrong_advice_names_another_place_than_the_right_one():
     assert len(advice.plan) == 3
 
 
+def test_a_tour_goes_on_with_the_chore_as_if_its_last_place_held_the_thing():
+    chore = Chore("cd", "safe")
+
+    tours = [make_advice("tour", chore, FETCH, PLACES, random.Random(n)) for n in range(50)]
+
+    for advice in tours:
+        visits = [line for line in advice.plan if line.startswith("go to ")][:-1]
+        assert len(set(visits)) == len(visits) >= 2
+        assert advice.plan[-3] == f"take cd 1 from {visits[-1].removeprefix('go to ')}"
+        assert advice.plan[-2:] == ("go to safe 1", "move cd 1 to safe 1")
+        assert advice.memory[0].startswith(UNSEEN_MISTAKE)
+    leads_by = sum("go to drawer 1" in advice.plan for advice in tours)
+    assert 20 <= leads_by <= 45
+
+
+def test_after_failed_tours_the_last_reflection_may_know_the_place():
+    drawn = [
+        make_advice("tours", Chore("cd", "safe"), FETCH, PLACES, random.Random(n))
+        for n in range(40)
+    ]
+
+    assert {len(advice.memory) for advice in drawn} == {2, 3}
+    known = [advice for advice in drawn if list(advice.plan) == FETCH]
+    assert all(advice.memory[-1].startswith(MISTAKE) for advice in known)
+    assert 5 <= len(known) <= 30
+
+
+def test_a_touring_teacher_opens_what_it_passes_and_drops_a_wrong_guess():
+    beliefs = Beliefs.from_room(ROOM)
+    plan = ["go to drawer 1", "go to drawer 2", "take cd 1 from drawer 2", "go to safe 1"]
+    player = Player(Chore("cd", "safe"), beliefs, {}, plan, touring=True)
+    walks = ["go to drawer 1", "go to drawer 2", "go to shelf 1", "go to safe 1"]
+    answers = {
+        "go to drawer 1": "The drawer 1 is closed.",
+        "open drawer 1": "The drawer 1 is open. In it, you see nothing.",
+        "go to drawer 2": "The drawer 2 is closed.",
+        "open drawer 2": "The drawer 2 is open. In it, you see nothing.",
+    }
+
+    for expected, answer in answers.items():
+        doors = [f"open {place}" for place in beliefs.closed if place == beliefs.here]
+        action = player.act([*walks, *doors])
+        assert action == expected
+        player.notice(action, answer)
+
+    assert player.act(walks) == "go to shelf 1"
+
+
+def test_the_teacher_sees_a_tour_through_and_goes_on_by_itself():
+    drawn = [one for one in lessons(80, 9, TOURING, 26) if one.advice in ("tour", "tours")]
+
+    assert len(drawn) > 20
+    assert sum(lesson.success for lesson in drawn) >= 0.8 * len(drawn)
+
+
 def test_the_same_seed_gives_the_same_lessons():
     assert list(lessons(8, 5)) == list(lessons(8, 5))
     assert list(lessons(8, 5)) != list(lessons(8, 6))
 
 
 def test_shares_of_advice_add_up_to_one():
-    assert sum(FOLLOWING.values()) == pytest.approx(1.0)
+    for shares in (FOLLOWING, SEARCHING, TOURING):
+        assert sum(shares.values()) == pytest.approx(1.0)
 
 
 def test_only_the_teachers_own_actions_are_learned():

@@ -1,13 +1,19 @@
-"""Reflections for the actor's training games: right, partial, wrong and useless ones."""
+"""Reflections for the actor's training games: right, partial, searching, wrong and useless ones."""
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from retro_core.hindsight import MISTAKE, MOST_VISITS, UNSEEN_MISTAKE
 from retro_core.training.imitation.chores import Chore
 
-AdviceKind = Literal["none", "full", "free", "prefix", "search", "wrong", "useless", "several"]
+AdviceKind = Literal[
+    "none", "full", "free", "prefix", "search", "wrong", "useless", "several", "tour", "tours"
+]
+
+ON_TOUR_SHARE = 0.65  # of the tours that lead by the thing
+SEEN_SHARE = 0.4  # of failures after failures whose last reflection knows where the thing is
 
 Shares = Mapping[AdviceKind, float]
 """How often each kind of advice is in the training games."""
@@ -34,6 +40,17 @@ SEARCHING: Shares = {
     "several": 0.06,
 }
 """The second part: to search where there is no plan, and after a plan that failed."""
+
+TOURING: Shares = {
+    "none": 0.30,
+    "full": 0.12,
+    "prefix": 0.06,
+    "tour": 0.28,
+    "tours": 0.14,
+    "wrong": 0.06,
+    "useless": 0.04,
+}
+"""The third part: to see a search through that goes on with a guess, as reflectors write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,11 @@ def make_advice(
         return Advice(kind, memory, right)
     if kind == "free":
         return Advice(kind, (_in_words(chore, right, rng),), right)
+    if kind == "tour":
+        plan = _tour(right, receptacles, rng)
+        return Advice(kind, (_structured(chore, plan, rng, UNSEEN_MISTAKE),), plan)
+    if kind == "tours":
+        return _after_earlier(chore, right, receptacles, rng)
     plan = {
         "full": lambda: right,
         "prefix": lambda: right[: max(2, len(right) // 2)],
@@ -86,9 +108,21 @@ def make_advice(
     return Advice(kind, (_structured(chore, plan, rng),), plan)
 
 
-def _structured(chore: Chore, plan: Sequence[str], rng: random.Random) -> str:
+def _after_earlier(
+    chore: Chore, right: tuple[str, ...], receptacles: Sequence[str], rng: random.Random
+) -> Advice:
+    """One or two searches that failed, then another one or, once the thing was seen, its place."""
+    failed = [_tour(right, receptacles, rng) for _ in range(rng.randint(1, 2))]
+    earlier = [_structured(chore, plan, rng, UNSEEN_MISTAKE) for plan in failed]
+    seen = rng.uniform(0, 1) < SEEN_SHARE
+    plan = right if seen else _tour(right, receptacles, rng)
+    last = _structured(chore, plan, rng, MISTAKE if seen else UNSEEN_MISTAKE)
+    return Advice("tours", (*earlier, last), plan)
+
+
+def _structured(chore: Chore, plan: Sequence[str], rng: random.Random, mistake: str = "") -> str:
     lines = [f"{number}. {command}" for number, command in enumerate(plan, start=1)]
-    return "\n".join([f"Mistake: {_mistake(chore, rng)}", "Plan:", *lines])
+    return "\n".join([mistake or f"Mistake: {_mistake(chore, rng)}", "Plan:", *lines])
 
 
 def _in_words(chore: Chore, plan: Sequence[str], rng: random.Random) -> str:
@@ -124,6 +158,22 @@ def _search(
     tour.insert(rng.randint(0, len(tour)), goal)
     with_opening = rng.uniform(0, 1) < 0.5
     return tuple(line for place in tour for line in _visit(place, with_opening))
+
+
+def _tour(right: Sequence[str], receptacles: Sequence[str], rng: random.Random) -> tuple[str, ...]:
+    """Visits to places, then the chore as if the last one held the thing.
+
+    So a reflector writes that was tuned on plans of hindsight (`retro_core/hindsight.py`): its
+    guess of the place is as good as its knowledge, and the thing may lie in any place or in none.
+    """
+    goal = _source(right)
+    others = [place for place in receptacles if place != goal]
+    visits = rng.sample(others, min(len(others), rng.randint(2, MOST_VISITS)))
+    if rng.uniform(0, 1) < ON_TOUR_SHARE:
+        visits.insert(rng.randint(0, len(visits)), goal)
+    taking = next(n for n, command in enumerate(right) if command.startswith("take "))
+    rest = (command.replace(goal, visits[-1]) for command in right[taking:])
+    return (*(f"go to {place}" for place in visits), *rest)
 
 
 def _visit(place: str, with_opening: bool) -> list[str]:

@@ -17,7 +17,7 @@ from retro_core.training.imitation.player import Habits, Player, learn_habits, s
 from retro_core.types import Message, Step, Task
 
 SLIP_SHARE = 0.08  # of the teacher's steps that are random, so that the actor learns to recover
-MOST_STEPS = 20  # longer games teach little more and cost much more
+MOST_STEPS = 20  # without a long search, longer games teach little more and cost much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,16 @@ class Lesson:
     success: bool
 
 
-def lessons(count: int, seed: int, shares: Shares = FOLLOWING) -> Iterator[Lesson]:
+def lessons(
+    count: int, seed: int, shares: Shares = FOLLOWING, most_steps: int = MOST_STEPS
+) -> Iterator[Lesson]:
     """Make `count` lessons from the training split; the same seed gives the same lessons."""
     tasks = generate(count=count, split="train", seed=seed)
     habits = habits_of(tasks[:300])
     prompts = load_prompts("alfworld")
     for number, task in enumerate(tasks):
-        yield _lesson(task, habits, prompts, shares, random.Random(f"{seed} {number}"))
+        rng = random.Random(f"{seed} {number}")
+        yield _lesson(task, habits, prompts, shares, rng, most_steps)
 
 
 def habits_of(tasks: Sequence[Task]) -> Habits:
@@ -58,17 +61,23 @@ def actor_config() -> ExperimentConfig:
 
 
 def _lesson(
-    task: Task, habits: Habits, prompts: PromptSet, shares: Shares, rng: random.Random
+    task: Task,
+    habits: Habits,
+    prompts: PromptSet,
+    shares: Shares,
+    rng: random.Random,
+    most_steps: int,
 ) -> Lesson:
     env = AlfworldEnv()
     observation, info = env.reset(task)
     beliefs, chore = Beliefs.from_room(observation), read_chore(task.goal)
     advice = draw_advice(shares, chore, task.payload["walkthrough"], beliefs.receptacles, rng)
-    player = Player(chore, beliefs, habits, list(advice.plan))
+    touring = advice.kind in ("tour", "tours")
+    player = Player(chore, beliefs, habits, list(advice.plan), touring=touring)
     head = head_messages(task, observation, advice.memory, actor_config(), prompts)
     steps: list[Step] = []
     learned: list[bool] = []
-    while len(steps) < MOST_STEPS and not info.success:
+    while len(steps) < most_steps and not info.success:
         slip = rng.uniform(0, 1) < SLIP_SHARE
         choices = info.admissible_actions
         action = stray(choices, rng) if slip else player.act(choices)

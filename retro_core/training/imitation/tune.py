@@ -15,24 +15,27 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from retro_core.training.imitation.advice import FOLLOWING, SEARCHING, Shares
-from retro_core.training.imitation.games import lessons
+from retro_core.training.imitation.advice import FOLLOWING, SEARCHING, TOURING, Shares
+from retro_core.training.imitation.games import MOST_STEPS, lessons
 from retro_core.training.imitation.tokens import Sequence as Tokens
 from retro_core.training.imitation.tokens import tokenise
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One pass over lessons of its own. Units: games; the seed also draws the games."""
+    """One pass over lessons of its own. Units: games, steps; the seed also draws the games."""
 
     games: int
     seed: int
     learning_rate: float
     shares: Shares
+    most_steps: int = MOST_STEPS
 
 
 PARTS = (Part(600, 20, 4e-4, FOLLOWING), Part(360, 21, 3e-4, SEARCHING))
 """The recipe of the shipped actor."""
+FURTHER = (Part(300, 22, 2e-4, TOURING, most_steps=26),)
+"""Parts that were tried after it, to be continued from the shipped adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def tune(
     log: list[dict[str, float]] = []
     started = time.monotonic()
     for part in config.parts:
-        games = lessons(part.games, part.seed, part.shares)
+        games = lessons(part.games, part.seed, part.shares, part.most_steps)
         sequences = [tokenise(lesson, encoder) for lesson in games]
         for loss in _updates(model, sequences, part, config):
             log.append({"loss": loss, "seconds": time.monotonic() - started})
