@@ -222,8 +222,7 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     elif stage == "sft":
         rate = protocol.sft_learning_rate
         size = replace(spec.optimisation, epochs=1.0, max_steps=0, batch_size=4, learning_rate=rate)
-        shown = replace(spec.dataset, copies=protocol.sft_copies, balanced=True)
-        spec = replace(spec, dataset=shown)
+        spec = replace(spec, dataset=replace(spec.dataset, copies=protocol.sft_copies))
     else:
         epochs = protocol.reward_epochs
         size = replace(spec.optimisation, epochs=epochs, max_steps=0, batch_size=4)
