@@ -55,17 +55,25 @@ def read_at_once(scorer: Adapter, tasks: str = "unseen tasks") -> None:
     )
 
 
-def test_scores_are_told_over_all_arms_and_within_each(
-    measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def read_by(
+    scorer: Adapter, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> ranking.Reading:
+    """The arms' reflections, read by a worker that needs no time."""
+
     def work(_: float) -> None:
         read_at_once(scorer)
         Measurement.objects.update(status=Measurement.Status.DONE)
 
     monkeypatch.setattr(ranking.time, "sleep", work)
-
     reading = ranking.of_arms(measured)
     ranking.read(reading)
+    return reading
+
+
+def test_scores_are_told_over_all_arms_and_within_each(
+    measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = read_by(scorer, measured, monkeypatch)
 
     told = list(ranking.lines(reading))
     whole = next(line for line in told if line.startswith("| all |"))
@@ -81,13 +89,7 @@ def test_scores_are_told_over_all_arms_and_within_each(
 def test_the_cues_stand_beside_the_model_that_began_with_them(
     measured: Measured, scorer: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(_: float) -> None:
-        read_at_once(scorer)
-        Measurement.objects.update(status=Measurement.Status.DONE)
-
-    monkeypatch.setattr(ranking.time, "sleep", work)
-    reading = ranking.of_arms(measured)
-    ranking.read(reading)
+    reading = read_by(scorer, measured, monkeypatch)
     without = next(line for line in ranking.lines(reading) if line.startswith("| all |"))
     told = {"environment": "alfworld", "bias": 1.0, "weights": dict.fromkeys(CUES, 0.0)}
     Adapter.objects.filter(pk=scorer.pk).update(figures={"cues": told})
