@@ -128,6 +128,13 @@ def test_the_page_of_an_adapter_names_it_no_more(gone: Experiment, tmp_path: Pat
     Reflection.objects.update(adapter=adapter.name)
 
     assert {row["experiment"].name for row in used_in(adapter)} == {"kept", "put by"}
+    judge = made_adapter(tmp_path / "judge", "judge", kind="reward_model")
+    ranked = {"reflection": {"reward_model": judge.name, "best_of_n": 3}}
+    Experiment.objects.exclude(name="put by").update(config=ranked)
+    Reflection.objects.update(candidates=[{"text": "a", "seed": 1, "score": 0.5}])
+    (kept,) = used_in(judge)
+    assert kept["experiment"].name == "kept"
+    assert int(kept["reflections"]) > 0
     assert names(written_with(adapter)) == {"kept", "put by"}
     offered: Any = TryForm().fields["reflection"]
     assert names(offered.queryset) == {"kept", "put by"}

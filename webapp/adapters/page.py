@@ -132,13 +132,22 @@ def ancestors(adapter: Adapter) -> list[Adapter]:
 
 
 def used_in(adapter: Adapter) -> list[dict[str, Any]]:
-    """The experiments that reflected with it, with the reflections it wrote in each."""
-    experiments = Experiment.objects.filter(adapter=adapter.name, deleted_at=None)
-    written = Reflection.objects.filter(adapter=adapter.name)
+    """The experiments that reflected with it, with the reflections it wrote in each.
+
+    Of a reward model those in which it ranks, with the reflections that it chose.
+    """
+    experiments = Experiment.objects.filter(deleted_at=None).order_by("-pk")
+    if adapter.kind == Adapter.Kind.REWARD_MODEL:
+        ranks = experiments.filter(config__reflection__reward_model=adapter.name)
+        known = ranks.filter(config__reflection__best_of_n__gt=1)
+        written = Reflection.objects.exclude(candidates=[])
+    else:
+        known = experiments.filter(adapter=adapter.name)
+        written = Reflection.objects.filter(adapter=adapter.name)
     return [
         {
             "experiment": experiment,
             "reflections": present.count(written.filter(experiment=experiment).count()),
         }
-        for experiment in experiments.order_by("-pk")[:50]
+        for experiment in known[:50]
     ]
