@@ -12,10 +12,9 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
 from retro_core.prompts.cues import CUES, cues_of
-from retro_core.prompts.texts import load_prompts
+from retro_core.training.cues import prompts_of
 from retro_core.types import RatedReflection
 
 MOST_COPIES = 4  # times the usual number: beyond, a handful of plans would be learned by heart
@@ -74,15 +73,14 @@ def copy_counts(
 
 def _found(row: RatedReflection) -> bool:
     """Whether a trial had seen all that the goal needs."""
-    prompts = load_prompts(env_spec(row.environment).prompt_folder)
-    return cues_of(row.prompt, row.text, prompts)[CUES.index("found")] == 1.0
+    return cues_of(row.prompt, row.text, prompts_of(row.environment))[CUES.index("found")] == 1.0
 
 
 @cache
 def names_by_number(environment: str) -> bool:
     """Whether names look like `drawer 1` in this environment; not where it is unknown here."""
     try:
-        prompts = load_prompts(env_spec(environment).prompt_folder)
+        prompts = prompts_of(environment)
     except InvalidInput:
         return False
     return re.fullmatch(prompts.optional("plan_name"), "drawer 1") is not None
