@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from retro_core.training.imitation.tune import FURTHER, PARTS, TuneConfig, tune
+from retro_core.training.imitation.tune import PARTS, TuneConfig, tune
 
 
 def main() -> None:
@@ -11,13 +11,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="retro_core.training.imitation", description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    known = (*PARTS, *FURTHER)
-    numbers = range(1, len(known) + 1)
+    numbers = range(1, len(PARTS) + 1)
     parser.add_argument("--part", type=int, choices=numbers, help="only this part, not the recipe")
     parser.add_argument("--start", type=Path, help="folder of an adapter to continue from")
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
-    parts = (known[asked.part - 1],) if asked.part else PARTS
+    parts = (PARTS[asked.part - 1],) if asked.part else PARTS
     tune(asked.base, asked.out, TuneConfig(parts), start=asked.start, threads=asked.threads)
 
 

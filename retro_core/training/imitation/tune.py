@@ -32,10 +32,12 @@ class Part:
     most_steps: int = MOST_STEPS
 
 
-PARTS = (Part(600, 20, 4e-4, FOLLOWING), Part(360, 21, 3e-4, SEARCHING))
+PARTS = (
+    Part(600, 20, 4e-4, FOLLOWING),
+    Part(360, 21, 3e-4, SEARCHING),
+    Part(300, 22, 2e-4, TOURING, most_steps=26),
+)
 """The recipe of the shipped actor."""
-FURTHER = (Part(300, 22, 2e-4, TOURING, most_steps=26),)
-"""Parts that were tried after it, to be continued from the shipped adapter."""
 
 
 @dataclass(frozen=True, slots=True)
