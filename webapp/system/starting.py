@@ -20,6 +20,7 @@ from retro_core.supervisor import lock, preflight
 from retro_core.supervisor.supervise import Supervisor
 from webapp.accounts.services import ensure_administrator, one_time_path
 from webapp.system import stack
+from webapp.system.given import check_given_stores
 
 Say = Callable[[str], None]
 MODEL_BYTES = 700_000_000
@@ -29,13 +30,14 @@ STOP_LIMIT_S = 120.0
 
 
 def check_machine() -> None:
-    """Look at ports and space before anything starts."""
+    """Look at ports, space and what was given before anything starts."""
     preflight.check_port(settings.HOST, settings.PORT, variable="PORT")
     needed = preflight.NEEDED_BYTES
     if settings.EMBEDDED_LM:
         preflight.check_port("127.0.0.1", settings.LM_PORT, variable="LM_PORT")
         needed += 0 if stack.model_is_ready() else MODEL_BYTES
     preflight.check_space(settings.DATA_DIR, needed=needed)
+    check_given_stores()
 
 
 def start_everything(supervisor: Supervisor, say: Say, *, sample: bool = True) -> None:
