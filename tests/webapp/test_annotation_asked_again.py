@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.webapp.annotated import give, override, person, reflections
-from webapp.annotation.models import QueueItem
+from tests.webapp.annotated import effective, give, override, person, reflections
+from webapp.annotation.models import QueueItem, RatingEvent
+from webapp.annotation.services import taking_back
 from webapp.annotation.services.making import Selection, Terms, make_queue, sample
 from webapp.experiments.alphas import alphas
 
@@ -49,3 +50,16 @@ def test_disputed_are_those_that_two_people_value_differently(
     give(other, person("ben"), override(1.0))
 
     assert sample(disputed, seed=0) == {other.reflection_id: "disputed"}
+
+
+def test_undoing_a_correction_of_the_older_answer_leaves_the_newer_in_force(
+    twice: list[tuple[QueueItem, QueueItem]],
+) -> None:
+    first, again = twice[0]
+    give(first, person("ann"), override(1.0))
+    give(again, person("ann"), override(-1.0))
+    mistyped = give(first, person("ann"), override(0.5))
+
+    taking_back.withdraw(mistyped, person("ann"), RatingEvent.Cause.WITHDRAWAL, "Undone")
+
+    assert effective(first) == -1.0

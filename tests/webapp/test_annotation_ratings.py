@@ -45,6 +45,18 @@ def test_a_bulk_answer_is_undone_as_one(ann: User) -> None:
     assert Reflection.objects.filter(effective_rating=0.0).count() == 12
 
 
+def test_a_bulk_answer_is_undone_where_its_correction_was_undone_before(ann: User) -> None:
+    queue = queue_of(count=12, overlap=1)
+    item = queue.items.order_by("pk")[0]
+    batch = bulk.apply(queue, ann, list(queue.items.values_list("pk", flat=True)), override(1.0))
+    corrected = give(item, ann, override(0.5))
+    taking_back.withdraw(corrected, ann, RatingEvent.Cause.WITHDRAWAL, "Undone")
+    assert effective(item) == 1.0
+
+    assert bulk.undo(batch) == 12
+    assert (effective(item), Response.objects.current().count()) == (0.0, 0)
+
+
 def test_a_revert_withdraws_what_caused_the_change(item: QueueItem, ann: User) -> None:
     boss = person("boss", "administrator")
     give(item, ann, override(0.5))
@@ -73,6 +85,30 @@ def test_reverting_a_correction_brings_the_corrected_answer_back(
     assert effective(item) == 0.5
     assert Assignment.objects.get(item=item, person=ann).state == "done"
     assert Draft.objects.get().body["value"] == "-1"
+
+
+def test_an_answer_is_taken_out_of_force_with_all_that_it_had_replaced(
+    item: QueueItem, ann: User
+) -> None:
+    boss = person("boss", "administrator")
+    for value in (0.25, 0.5, 1.0):
+        give(item, ann, override(value))
+
+    events = RatingEvent.objects.order_by("pk")
+    assert deciding.revert(events, boss, "All of it.", outright=True) == 1
+
+    assert (effective(item), Response.objects.current().count()) == (0.0, 0)
+
+
+def test_a_decision_is_taken_out_of_force_with_the_one_before(item: QueueItem) -> None:
+    boss = person("boss", "administrator")
+    for value in (0.5, 1.0):
+        deciding.decide(item.reflection_id, boss, value, why="So.")
+
+    events = RatingEvent.objects.order_by("pk")
+    assert deciding.revert(events, boss, "Neither.", outright=True) == 1
+
+    assert (effective(item), Adjudication.objects.current().count()) == (0.0, 0)
 
 
 def test_undoing_a_correction_leaves_the_first_answer_and_the_words_of_the_second(

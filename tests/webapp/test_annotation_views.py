@@ -119,6 +119,7 @@ def test_a_write_is_for_its_role_and_by_post(path: str, item: QueueItem) -> None
         {"spans": '[{"start": 0, "end": 99999, "label": "good"}]'},
         {"spans": '[{"start": 0, "end": 2, "label": []}]'},
         {"spans": "[" * 100_000},
+        {"spans": f"[{'1' * 5000}]"},
         {"note": "x" * 5000},
         {"note": "a\0b"},
         {"seconds": "-1"},

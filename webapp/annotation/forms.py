@@ -14,8 +14,9 @@ from webapp.annotation.models.responses import (
     is_span,
 )
 from webapp.annotation.services.answers import Answer, Seen
+from webapp.episodes.log_lines import LARGEST_NUMBER
 
-LARGEST_VALUE = 1000.0
+LARGEST_VALUE = 2 * LARGEST_NUMBER  # a rating is the difference of two returns
 LONGEST_SECONDS = 86_400.0
 MOST_SPANS = 50
 MOST_NOTE = 4000
@@ -37,7 +38,7 @@ class SpansField(forms.Field):
     def to_python(self, value: Any) -> list[dict[str, Any]]:  # Django's signature
         try:
             spans = json.loads(value or "[]")
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, too
             raise forms.ValidationError("The highlights cannot be read.") from error
         if not isinstance(spans, list) or len(spans) > MOST_SPANS:
             raise forms.ValidationError(f"At most {MOST_SPANS} highlights.")

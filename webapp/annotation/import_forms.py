@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from webapp.annotation.forms import KINDS, AnswerForm
+from webapp.annotation.forms import KINDS, LARGEST_VALUE, AnswerForm
 from webapp.annotation.models import Response
 from webapp.annotation.services.answers import Answer
 from webapp.annotation.services.columns import MAGIC, rows_of_parquet
@@ -41,7 +41,7 @@ class ImportForm(forms.Form):
                 lines.append(_line(number, values))
             except forms.ValidationError as problem:
                 problems.append(f"line {number}: {' '.join(problem.messages)}")
-            except (ValueError, OverflowError) as problem:
+            except (ValueError, OverflowError, TypeError) as problem:
                 problems.append(f"line {number}: {problem}")
         if problems:
             raise forms.ValidationError(problems[:MOST_REASONS])
@@ -61,9 +61,6 @@ def _rows(content: bytes) -> Iterator[tuple[int, bytes | dict[str, Any]]]:
 
 def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
     values = _object(raw) if isinstance(raw, bytes) else raw
-    at = parse_datetime(_text(values, "at")) if _text(values, "at") else None
-    if at is None or timezone.is_naive(at) or at > timezone.now() + CLOCKS_DIFFER:
-        raise forms.ValidationError("`at` must be a time with its zone, and not in the future")
     trial = values.get("trial")
     if type(trial) is not int or not 1 <= trial <= 32767:
         raise forms.ValidationError("`trial` must be a whole number from 1")
@@ -79,7 +76,8 @@ def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
         trial=trial,
         copy=copy,
         person=_text(values, "person"),
-        at=at,
+        at=_time(values, "at"),
+        said_at=None if values.get("said_at") is None else _time(values, "said_at"),
         key=_uuid(values.get("key")),
         replaces=None if replaces is None else _uuid(replaces),
         answer=_answer(values, automatic),
@@ -88,6 +86,14 @@ def _line(number: int, raw: bytes | dict[str, Any]) -> Line:
         first_value=_number(values, "first_value"),
         seconds=_number(values, "seconds"),
     )
+
+
+def _time(values: dict[str, Any], name: str) -> datetime:
+    text = _text(values, name)
+    at = parse_datetime(text) if text else None
+    if at is None or timezone.is_naive(at) or at > timezone.now() + CLOCKS_DIFFER:
+        raise forms.ValidationError(f"`{name}` must be a time with its zone, not in the future")
+    return at
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -106,9 +112,11 @@ def _answer(values: dict[str, Any], automatic: float | None) -> Answer:
     rubric, reasons = values.get("rubric") or {}, values.get("reasons") or []
     if not isinstance(rubric, dict) or not isinstance(reasons, list):
         raise forms.ValidationError("`rubric` must be an object and `reasons` a list")
+    kind = values.get("kind")
     data = {
-        "kind": values.get("kind"),
-        "value": values.get("value"),
+        "kind": kind,
+        # The value of an acceptance is the automatic rating, which has no bound.
+        "value": values.get("value") if kind == Response.Kind.OVERRIDE else None,
         "confidence": values.get("confidence"),
         "spans": json.dumps(values.get("spans") or []),
         "reasons": reasons,
@@ -147,7 +155,8 @@ def _number(values: dict[str, Any], name: str) -> float | None:
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    if not known or not abs(value) <= LARGEST_VALUE:  # NaN is neither
         raise forms.ValidationError(f"`{name}` must be a number")
     return float(value)
 

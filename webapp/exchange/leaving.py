@@ -214,6 +214,7 @@ def _response(row: Response) -> Row:
         "seconds": row.seconds,
         "digest": row.digest,
         "at": _time(row.created_at),
+        "said_at": _time(row.said_at) if row.said_at else None,
     }
 
 

@@ -71,6 +71,7 @@ RESPONSE = (
     Column("seconds", NUMBER),
     Column("digest", longest=64),
     Column("at", needed=True, longest=40),
+    Column("said_at", longest=40),
 )
 DECISION = (
     Column("queue", longest=160),

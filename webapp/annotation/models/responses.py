@@ -1,9 +1,11 @@
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from webapp.annotation.models.queues import Guidelines, Queue, QueueItem
@@ -82,8 +84,12 @@ class ResponseQuerySet(models.QuerySet["Response"]):
         return self.current().exclude(value=None)
 
     def newest_of_each(self) -> "ResponseQuerySet":
-        """One a reflection and person: who was asked again counts once, with the newest."""
-        return self.order_by("reflection", "person", "-pk").distinct("reflection", "person")
+        """One a reflection and person: who was asked again counts once, with the newest.
+
+        An answer that is given again because its correction was taken back is as old as it was.
+        """
+        said = Coalesce("said_at", "created_at").desc()
+        return self.order_by("reflection", "person", said, "-pk").distinct("reflection", "person")
 
 
 class Response(models.Model):
@@ -128,6 +134,9 @@ class Response(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
     )
     created_at = models.DateTimeField(default=timezone.now)
+    said_at = models.DateTimeField(
+        null=True, help_text="When it was first given, where it was given again"
+    )
 
     objects = ResponseQuerySet.as_manager()
 
@@ -149,3 +158,8 @@ class Response(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["reflection", "-id"], name="response_of_reflection")]
+
+    @property
+    def said_when(self) -> datetime:
+        """When its words were first given."""
+        return self.said_at or self.created_at

@@ -79,6 +79,7 @@ def undo(batch: Batch) -> int:
         return 0
     cause, why = RatingEvent.Cause.WITHDRAWAL, f"Bulk answer {batch.pk} undone"
     rows = Response.objects.filter(batch=batch).select_related("replaces").order_by("item")
-    undone = sum(withdraw(response, batch.person, cause, why) for response in rows)
+    # Outright: what a person had said before the batch and took back is not said again.
+    undone = sum(withdraw(row, batch.person, cause, why, outright=True) for row in rows)
     Batch.objects.filter(pk=batch.pk).update(undone_at=timezone.now())
     return undone

@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("key", "replaces", "experiment", "task")),
         ("trial", pa.int32()),
         ("copy", pa.int32()),
-        *((name, pa.string()) for name in ("person", "entered_by", "at", "kind")),
+        *((name, pa.string()) for name in ("person", "entered_by", "at", "said_at", "kind")),
         ("value", pa.float64()),
         ("automatic_rating", pa.float64()),
         ("first_kind", pa.string()),
@@ -58,5 +58,8 @@ def _row(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(name: str, value: Any) -> Any:  # of any column type
     if name in AS_JSON and isinstance(value, str):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except RecursionError as error:
+            raise ValueError(f"`{name}` is nested too deeply") from error
     return value

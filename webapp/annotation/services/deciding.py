@@ -65,19 +65,20 @@ def withdraw_decision(reflection_id: int, person: User, why: str) -> bool:
     return True
 
 
-def revert(events: Iterable[RatingEvent], person: User, why: str) -> int:
+def revert(events: Iterable[RatingEvent], person: User, why: str, *, outright: bool = False) -> int:
     """Take back what caused each change, where that is still in force; count those.
 
-    What it had replaced, an earlier answer or decision, is in force again.
+    What it had replaced, an earlier answer or decision, is in force again, unless that is to go
+    as well (`outright`).
     """
-    return sum(_revert_one(event, person, why) for event in events)
+    return sum(_revert_one(event, person, why, outright) for event in events)
 
 
 @transaction.atomic
-def _revert_one(event: RatingEvent, person: User, why: str) -> bool:
+def _revert_one(event: RatingEvent, person: User, why: str, outright: bool) -> bool:
     cause = RatingEvent.Cause.REVERT
     if event.response is not None:
-        return withdraw(event.response, person, cause, why)
+        return withdraw(event.response, person, cause, why, outright=outright)
     if event.adjudication is None:
         return False
     hold_rule()
@@ -86,7 +87,7 @@ def _revert_one(event: RatingEvent, person: User, why: str) -> bool:
     decision = decisions.filter(pk=event.adjudication.pk).first()
     if decision is None:
         return False
-    before = decision.replaces
+    before = None if outright else decision.replaces
     value, gold = (before.value, before.gold) if before else (None, False)
     decide(event.reflection_id, person, value, why=why, gold=gold, cause=cause)
     return True

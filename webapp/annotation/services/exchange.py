@@ -30,6 +30,7 @@ class Line:
     copy: int
     person: str
     at: datetime
+    said_at: datetime | None
     key: UUID
     replaces: UUID | None
     answer: Answer
@@ -75,6 +76,7 @@ def line_of(row: Response) -> Json:
         "person": row.person.get_username(),
         "entered_by": row.entered_by.get_username(),
         "at": row.created_at.isoformat(),
+        "said_at": row.said_at.isoformat() if row.said_at else None,
         "kind": row.kind,
         "value": row.value,
         "automatic_rating": row.automatic_rating,
@@ -156,6 +158,7 @@ def _store(queue: Queue, line: Line, by: User) -> Response:
         digest=line.answer.digest,
         replaces=last,
         created_at=line.at,
+        said_at=line.said_at,
     )
 
 

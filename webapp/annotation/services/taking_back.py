@@ -16,7 +16,7 @@ UNDO_SECONDS = 10
 UNDO_GRACE = 5  # the button's seconds and a slow connection's
 SAID = (
     *("kind", "value", "automatic_rating", "first_kind", "first_value", "confidence"),
-    *("rubric", "reasons", "spans", "note", "seconds", "guidelines_id", "digest"),
+    *("rubric", "reasons", "spans", "note", "seconds", "guidelines_id", "batch_id", "digest"),
 )
 
 
@@ -27,17 +27,24 @@ def may_undo(response: Response) -> bool:
 
 
 @transaction.atomic
-def withdraw(response: Response, by: User, cause: RatingEvent.Cause, why: str = "") -> bool:
+def withdraw(
+    response: Response,
+    by: User,
+    cause: RatingEvent.Cause,
+    why: str = "",
+    *,
+    outright: bool = False,
+) -> bool:
     """Take an answer back by a further event; its words become the person's draft again.
 
-    The answer that it had corrected, if there is one, is given again. False if it was replaced or
-    withdrawn before.
+    The answer that it had corrected, if there is one, is given again, unless the person is to be
+    left without any (`outright`). False if it was replaced or withdrawn before.
     """
     item = lock_item(response.item_id)
     if not Response.objects.current().filter(pk=response.pk).exists():
         return False
     corrected = response.replaces
-    if corrected is None or corrected.kind == Response.Kind.WITHDRAWN:
+    if outright or corrected is None or corrected.kind == Response.Kind.WITHDRAWN:
         event = _withdrawal(response, by, why)
         _open_again(response)
     else:
@@ -72,7 +79,8 @@ def _withdrawal(response: Response, by: User, why: str) -> Response:
 
 
 def _given_again(corrected: Response, response: Response, by: User) -> Response:
-    return _event_after(response, by, **{name: getattr(corrected, name) for name in SAID})
+    words = {name: getattr(corrected, name) for name in SAID}
+    return _event_after(response, by, said_at=corrected.said_when, **words)
 
 
 def _event_after(response: Response, by: User, **said: object) -> Response:

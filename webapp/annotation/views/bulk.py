@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp import present
+from webapp.annotation.forms import LARGEST_VALUE
 from webapp.annotation.models import Batch, Queue, Response
 from webapp.annotation.services import bulk
 from webapp.annotation.services.answers import Answer
@@ -27,7 +28,7 @@ class BulkForm(forms.Form):
     """One answer for the chosen items; where the automatic rating is hidden none accepts it."""
 
     kind = forms.ChoiceField(choices=KINDS, label="Answer")
-    value = forms.FloatField(required=False, min_value=-1000, max_value=1000)
+    value = forms.FloatField(required=False, min_value=-LARGEST_VALUE, max_value=LARGEST_VALUE)
     note = forms.CharField(required=False, max_length=500, help_text="Kept with every answer.")
 
     def __init__(self, queue: Queue, data: QueryDict | None = None) -> None:

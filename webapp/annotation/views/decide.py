@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from webapp import present
 from webapp.annotation import panels
+from webapp.annotation.forms import LARGEST_VALUE
 from webapp.annotation.models import Adjudication, QueueItem, Response
 from webapp.annotation.services import comments
 from webapp.annotation.services.deciding import decide, disputed_items, withdraw_decision
@@ -22,7 +23,9 @@ PAGE_SIZE = 40
 class DecisionForm(forms.Form):
     """The value that holds, and why."""
 
-    value = forms.FloatField(min_value=-1000, max_value=1000, help_text="In episode return.")
+    value = forms.FloatField(
+        min_value=-LARGEST_VALUE, max_value=LARGEST_VALUE, help_text="In episode return."
+    )
     why = forms.CharField(
         max_length=4000, widget=forms.Textarea({"rows": 3}), label="Why", help_text="For everyone."
     )

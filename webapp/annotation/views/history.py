@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp import present
 from webapp.annotation import panels
+from webapp.annotation.forms import LARGEST_VALUE
 from webapp.annotation.models import Adjudication, Counterfactual, RatingEvent, RatingRule, Response
 from webapp.annotation.rows import event_rows
 from webapp.annotation.services import comments
@@ -28,7 +29,7 @@ class RuleForm(forms.Form):
     """When people agree."""
 
     least_responses = forms.IntegerField(min_value=1, max_value=20)
-    tolerance = forms.FloatField(min_value=0, max_value=1000)
+    tolerance = forms.FloatField(min_value=0, max_value=LARGEST_VALUE)
     weighs_confidence = forms.BooleanField(required=False)
     why = forms.CharField(max_length=1000)
 
@@ -119,9 +120,10 @@ def revert_events(request: HttpRequest) -> HttpResponse:
     numbers = [whole_number(text) for text in request.POST.getlist("event")[:MOST_REVERTED]]
     chosen = _events().filter(pk__in=[number for number in numbers if number is not None])
     why = request.POST.get("why", "").replace("\0", "").strip()[:1000]
+    outright = "outright" in request.POST
     if not why:
         messages.error(request, "Nothing was taken back: say why.")
-    elif count := revert(chosen.order_by("pk"), person_of(request), why):
+    elif count := revert(chosen.order_by("pk"), person_of(request), why, outright=outright):
         messages.success(request, f"{count} taken back.")
     else:
         messages.warning(request, "Nothing changed: choose changes that are still in force.")

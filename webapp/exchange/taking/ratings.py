@@ -99,6 +99,7 @@ class RatingShelf:
             replaces=replaces,
             key=UUID(row["key"]),
             created_at=moment(row["at"], "at"),
+            said_at=moment(row["said_at"], "said_at") if row.get("said_at") else None,
             **_answer(row),
         )
         return True
