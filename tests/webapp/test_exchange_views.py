@@ -84,6 +84,7 @@ def test_an_import_hands_out_no_dataset(researcher: Client) -> None:
 
 def test_an_upload_with_a_very_long_or_strange_name_does_no_harm(researcher: Client) -> None:
     assert upload(researcher, b"{}", name="x" * 250 + ".jsonl").status_code == 302
+    assert upload(researcher, b"{}", name="題" * 90 + ".jsonl").status_code == 302
     assert upload(researcher, b"{}", name="../../strange.jsonl").status_code == 302
     folders = {path.parent.name for path in Transfer.objects.first().folder.rglob("*.jsonl")}
     assert folders == {"upload"}

@@ -158,5 +158,6 @@ class ImportForm(forms.Form):
 
 
 def _name_of(file: "UploadedFile[bytes]") -> str:
-    """The end of a long name: it tells the kind of the file."""
-    return (file.name or "upload.jsonl")[-LONGEST_FILE_NAME:].lstrip(".")
+    """The end of a long name: it tells the kind of the file. A disk counts bytes."""
+    end = (file.name or "upload.jsonl").encode()[-LONGEST_FILE_NAME:]
+    return end.decode(errors="ignore").lstrip(".")
