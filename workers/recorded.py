@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from django.db.models import QuerySet
+
 from retro_core.config import ExperimentConfig
 from retro_core.errors import InvalidInput
 from retro_core.hindsight import HindsightReflector, shortened, solves
@@ -26,7 +28,7 @@ def recorded_episode(row: ExperimentTask, parts: Parts, trial: Trial) -> CoreEpi
     if not parts.config.reuse:
         return None
     head = _head(row, parts, trial)
-    played = Episode.objects.filter(task=row.task, experiment__source="played")
+    played = _played_on(row)
     played = played.filter(
         experiment__actor_model=row.experiment.actor_model,
         experiment__code_version=row.experiment.code_version,
@@ -35,6 +37,12 @@ def recorded_episode(row: ExperimentTask, parts: Parts, trial: Trial) -> CoreEpi
         if _repeats(found, trial, parts.config) and as_core(found).head == head:
             return _as_trial(as_core(found), trial)
     return None
+
+
+def _played_on(row: ExperimentTask) -> "QuerySet[Episode]":
+    """The episodes that the studio played on this task; what was deleted is evidence no longer."""
+    kept = Episode.objects.filter(experiment__source="played", experiment__deleted_at=None)
+    return kept.filter(task=row.task)
 
 
 def _head(row: ExperimentTask, parts: Parts, trial: Trial) -> tuple[Message, ...]:
@@ -64,7 +72,7 @@ def _as_trial(episode: CoreEpisode, trial: Trial) -> CoreEpisode:
 
 def hindsight_reflector(row: ExperimentTask, parts: Parts) -> HindsightReflector:
     """The plan of the shortest recorded success of this task. Raises InvalidInput without one."""
-    solved = Episode.objects.filter(task=row.task, success=True, experiment__source="played")
+    solved = _played_on(row).filter(success=True)
     task = row.task.as_core()
     for found in solved.select_related("task").order_by("step_count", "pk"):
         actions = [step.action for step in as_core(found).steps]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
 from retro_core.actors.scripted import ScriptedActor
 from retro_core.hindsight import plan_text, shortened
@@ -74,8 +75,8 @@ def test_without_the_setting_everything_is_played_again(monkeypatch: pytest.Monk
     assert len(asked) == 2 * calls
 
 
-@pytest.mark.parametrize("changed", ["pages", "code"])
-def test_an_episode_of_another_world_or_code_is_no_repetition(
+@pytest.mark.parametrize("changed", ["pages", "code", "deleted"])
+def test_an_episode_of_another_world_or_code_or_a_deleted_one_is_no_repetition(
     monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     asked: list[int] = []
@@ -85,8 +86,10 @@ def test_an_episode_of_another_world_or_code_is_no_repetition(
     if changed == "pages":
         pages = replace(REUSING.pages, store="wikipedia")
         other = replace(other, config=replace(REUSING, pages=pages))
-    else:
+    elif changed == "code":
         Experiment.objects.filter(pk=first.pk).update(code_version="older")
+    else:
+        Experiment.objects.filter(pk=first.pk).update(deleted_at=timezone.now())
 
     play(monkeypatch, "second", other)
 
