@@ -16,6 +16,7 @@ from webapp import jobs
 from webapp.experiments.models import Experiment
 from webapp.learning.protocol import (
     PROTOCOLS,
+    base_config,
     control_arms,
     hindsight,
     luck,
@@ -35,6 +36,14 @@ STAGES: tuple[Stage, ...] = ("sft", "reward_model", "ppo", "grpo")
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_of_every_form_can_be_trained(form: str, stage: Stage) -> None:
     check_spec(_with_any_paths(training_spec(PROTOCOLS[form], stage)))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_training_cuts_no_reflection_that_the_protocol_lets_be_written(stage: Stage) -> None:
+    small = PROTOCOLS["small"]
+
+    longest = training_spec(small, stage).tokens.completion
+    assert longest > base_config(small).reflection.max_tokens
 
 
 @pytest.mark.parametrize("form", sorted(PROTOCOLS))
@@ -98,3 +107,12 @@ def test_a_paused_part_goes_on_instead_of_ending_the_measurement(
 
     found.refresh_from_db()
     assert (found.pk, found.status) == (paused.pk, Experiment.Status.QUEUED)
+
+
+@pytest.mark.django_db
+def test_games_of_another_version_are_not_set_beside_new_ones() -> None:
+    played = doors_experiment()
+    Experiment.objects.update(code_version="earlier")
+
+    with pytest.raises(InvalidInput, match="begun by another version of the studio"):
+        play(played.name, played.task_set, CONFIG)

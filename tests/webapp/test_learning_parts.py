@@ -2,13 +2,16 @@
 
 import pytest
 
-from tests.webapp.played import played_experiment
+from retro_core import types
+from tests.webapp.played import episode, new_experiment, played_experiment
 from webapp.adapters.models import Adapter
+from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment
 from webapp.learning import running
 from webapp.learning.protocol import PROTOCOLS
 from webapp.learning.reporting import write_report
 from webapp.learning.running import Measured, claim, go_on
+from webapp.learning.table import repeats
 from webapp.training.models import TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +80,13 @@ def test_a_report_of_the_claim_is_one_without_a_reward_model() -> None:
 
     assert "| retroformer sft |" in text
     assert "eward model" not in text
+
+
+def test_a_reflection_counts_as_repeated_whichever_earlier_one_it_repeats() -> None:
+    experiment = new_experiment("tuned")
+    row = experiment.experiment_tasks.select_related("task")[0]
+    for trial, text in enumerate(("Try red.", "Go and look at blue.", "Try red."), start=1):
+        record_episode(row, episode(row.task.key, trial, 0.0))
+        record_reflection(row, types.Reflection(row.task.key, trial, "", text), repeat_share=0.9)
+
+    assert repeats(experiment) == 1

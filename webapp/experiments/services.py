@@ -24,6 +24,7 @@ from webapp.tasks.services import generate_task_set
 Status = Experiment.Status
 ROW_BATCH = 1000
 HOUSEHOLD, HOUSEHOLD_WORLD = "household", "alfworld"
+KINDS_OF_CODE = ("*.py", "*.txt", "adapter_*.json", "*.safetensors")
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 SAMPLE_TASK_SET = "Twelve unseen household games"
 SAMPLE_METHODS: tuple[Method, ...] = ("reflexion", "resample")
@@ -230,10 +231,10 @@ def ensure_sample_experiment() -> list[Experiment]:
 
 @cache
 def code_version() -> str:
-    """A digest of the algorithm's code and prompts: equal digests, equal results."""
+    """A digest of the algorithm's code, prompts and actors: equal digests, equal results."""
     root = Path(retro_core.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*root.rglob("*.py"), *root.rglob("*.txt")]):
+    for path in sorted(path for kind in KINDS_OF_CODE for path in root.rglob(kind)):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -212,6 +212,8 @@ def training_spec(protocol: Protocol, stage: Stage) -> TrainingSpec:
     reward model says how likely a reflection helps, so that its scores compare between failures.
     """
     spec = preset_spec(stage, "cpu-small")
+    longest = base_config(protocol).reflection.max_tokens + 1  # with the end token
+    spec = replace(spec, tokens=replace(spec.tokens, completion=longest))
     if stage in {"ppo", "grpo"}:
         size = replace(
             spec.optimisation,

@@ -23,7 +23,7 @@ from webapp.training.services.buffer import BufferQuery
 
 # Whose reflections it neither chose nor shaped: best of N and PPO would be marked by their marker.
 ARMS = ("reflexion", "retroformer sft", "retroformer grpo")
-READ_SHARE = 0.9  # the most that a snapshot holds out, and only what is held out is read
+READ_SHARE = 1.0  # only what is held out is read, and nothing is learned from any of these tasks
 Scores = Mapping[int | None, float]
 
 
@@ -116,7 +116,9 @@ def lines(*readings: Reading) -> Iterator[str]:
 
 def _row(name: str, items: Sequence[SnapshotItem], scores: Scores, cues: Scores, seed: int) -> str:
     """The trial number may count in either direction, whichever is better for it."""
-    accepted = np.array([item.rating > 0 for item in items])
+    if not items:
+        return f"| {name} | 0 | 0 | 0 | {DASH} | {DASH} | {DASH} | |"
+    accepted = np.array([item.rating > 0 for item in items], dtype=bool)
     tasks = [item.task_key for item in items]
 
     def area(values: Floats) -> str:

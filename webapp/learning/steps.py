@@ -12,7 +12,7 @@ from retro_core.training.spec import Stage
 from webapp.adapters.models import Adapter
 from webapp.adapters.services.evaluating import check_served
 from webapp.experiments.models import Experiment
-from webapp.experiments.services import create_experiment, resume, start
+from webapp.experiments.services import code_version, create_experiment, resume, start
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
 from webapp.tasks.models import Task, TaskSet
@@ -86,6 +86,7 @@ def play(name: str, tasks: TaskSet, config: ExperimentConfig, adapter: str = "")
     """The experiment of that name, started; one that was paused goes on."""
     made_before = Experiment.objects.filter(name=name).first()
     if made_before:
+        _check_version(made_before)
         if made_before.status == Experiment.Status.PAUSED:
             resume(made_before.pk)
         return made_before
@@ -98,6 +99,19 @@ def play(name: str, tasks: TaskSet, config: ExperimentConfig, adapter: str = "")
     )
     start(experiment.pk)
     return experiment
+
+
+def _check_version(experiment: Experiment) -> None:
+    """Arms of two versions of the code or of the actor's weights cannot be set beside each other.
+
+    Raises InvalidInput where this one was made by another version.
+    """
+    if experiment.code_version != code_version():
+        raise InvalidInput(
+            f"{experiment.name} was begun by another version of the studio"
+            f" ({experiment.code_version}, now {code_version()}): its games and new ones cannot be"
+            " compared. Go on with that version, or begin again with another STUDIO_DATA_DIR."
+        )
 
 
 def wait(rows: Iterable[Experiment | TrainingRun], say: Say) -> None:

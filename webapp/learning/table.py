@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from retro_core.memory import repeats_any
 from retro_core.metrics import Interval, Outcome, mcnemar, paired_difference
 from webapp.experiments.curves import Estimate, curve_of, outcomes_of, solved_by
 from webapp.experiments.models import Experiment
+from webapp.experiments.services import config_of
 from webapp.learning import ranking
 from webapp.learning.corrected import area_of
 from webapp.learning.running import Measured
@@ -18,7 +20,7 @@ def lines(measured: Measured) -> Iterator[str]:
     trials = measured.protocol.trials
     recorded = outcomes_of(one.pk for one in measured.arms.values())
     solved = {name: solved_by(recorded[one.pk], trials) for name, one in measured.arms.items()}
-    yield f"| arm | {attempts(trials)} | against {BASELINE} | p | repeats | tokens |"
+    yield f"| arm | {attempts(trials)} | against {BASELINE} | p | repeats | tokens computed |"
     yield "|---" * (trials + 5) + "|"
     for name, experiment in measured.arms.items():
         shares = success_cells(recorded[experiment.pk], trials)
@@ -68,13 +70,24 @@ def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:
 
 
 def _cost(experiment: Experiment) -> str:
+    """Repeated reflections, and tokens; an episode that is copied from the record costs none."""
     experiment.refresh_from_db()
-    reflections = experiment.reflections
-    count = reflections.count()
-    repeats = reflections.filter(repeats_previous=True).count()
-    share = f"{repeats} of {count}" if count else ""
+    count = experiment.reflections.count()
+    share = f"{repeats(experiment)} of {count}" if count else ""
     tokens = experiment.prompt_tokens + experiment.completion_tokens
     return f"{share} | {tokens / 1000:.0f} k"
+
+
+def repeats(experiment: Experiment) -> int:
+    """How many reflections say again what any earlier one of their task had said."""
+    share, found = config_of(experiment).near_repeat_share, 0
+    told: dict[int, list[str]] = {}
+    rows = experiment.reflections.order_by("episode__task", "episode__trial")
+    for task, text in rows.values_list("episode__task", "text"):
+        before = told.setdefault(task, [])
+        found += repeats_any(text, before, share)
+        before.append(text)
+    return found
 
 
 def _collected(measured: Measured) -> Iterator[str]:

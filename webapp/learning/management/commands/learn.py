@@ -64,7 +64,10 @@ class Command(BaseCommand):
         self.say("Next: ratings of the tuned reflector, and what learns from them.")
         measured = running.go_on(claimed, self.say)
         self.say("The reward model reads what was written on the unseen tasks.")
-        ranking.read(ranking.of_arms(measured))
+        try:
+            ranking.read(ranking.of_arms(measured))
+        except InvalidInput as error:  # the arms were played: their table is told all the same
+            self.say(f"It could not be read, so that part of the table is empty: {error}")
         yield from self._told(measured)
 
     def _told(self, measured: Measured) -> Iterator[str]:
