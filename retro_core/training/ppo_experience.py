@@ -122,7 +122,8 @@ def _write(
 def _scores(
     rows: Sequence[RatedReflection], written: Written, reward: RewardFunction, spec: TrainingSpec
 ) -> Tensor:
-    requests = [request_of(row, text) for row, text in zip(rows, written.texts, strict=True)]
+    parts = zip(rows, written.texts, written.finished, strict=True)
+    requests = [request_of(row, text, finished=whole) for row, text, whole in parts]
     scores = torch.tensor(reward(requests), dtype=torch.float32)
     cut = ~torch.tensor(written.finished)
     return scores - spec.ppo.unfinished_penalty * cut

@@ -30,8 +30,8 @@ _PAPER = TrainingSpec(
     evaluation=EvaluationSpec(every=20, samples=8),
 )
 # Household reflection prompts have 400 to 600 tokens as digests and 800 to 870 as steps, and
-# reflections up to 192 and an end token: shorter limits would cut the task off the prompt, half of
-# the plan, or its end.
+# reflections up to 192 and an end token as the embedded preset asks for them: shorter limits would
+# cut the task off the prompt, half of the plan, or its end.
 _CPU = TrainingSpec(
     precision="bfloat16",  # 1.7 times the tokens a second of float32 on a CPU that knows it
     lora=LoraSpec(rank=8, alpha=16),

@@ -104,7 +104,8 @@ def write_samples(
             model, tokenizer, prompts, tokens=tokens, temperature=temperature
         )
     lengths = written.mask.sum(dim=1).tolist()
-    requests = [request_of(row, text) for row, text in zip(rows, written.texts, strict=True)]
+    parts = zip(rows, written.texts, written.finished.tolist(), strict=True)
+    requests = [request_of(row, text, finished=whole) for row, text, whole in parts]
     rewards = reward(requests) if reward else [None] * len(rows)
     return [
         {
@@ -119,9 +120,14 @@ def write_samples(
     ]
 
 
-def request_of(row: RatedReflection, text: str) -> RewardRequest:
-    """Ask for the reward of a fresh text on a recorded failure; like a kept one it is stripped."""
-    return RewardRequest(row.task_id, row.environment, row.trial, row.prompt, text.strip())
+def request_of(row: RatedReflection, text: str, *, finished: bool = True) -> RewardRequest:
+    """Ask for the reward of a fresh text on a recorded failure, as it would be kept.
+
+    It is stripped, and a plan's last line that the token limit cut short is left out.
+    """
+    text = text.strip()
+    whole = text if finished or "\n" not in text else text.rpartition("\n")[0]
+    return RewardRequest(row.task_id, row.environment, row.trial, row.prompt, whole)
 
 
 def sample_figures(samples: Sequence[dict[str, Any]]) -> dict[str, float]:

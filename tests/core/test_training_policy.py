@@ -100,3 +100,4 @@ def test_a_fresh_text_is_rewarded_as_a_reflection_is_kept():
     row = reflections()[0]
 
     assert request_of(row, "\n good plan \n").text == "good plan"
+    assert request_of(row, "1. go\n2. ta", finished=False).text == "1. go"
