@@ -159,6 +159,11 @@ def luck(protocol: Protocol, trials: int, draw: int = 0) -> ExperimentConfig:
     return replace(config, method="resample", trials=trials)
 
 
+def with_luck(config: ExperimentConfig, protocol: Protocol) -> ExperimentConfig:
+    """The same arm with an actor that draws its commands as that of `resample` does."""
+    return _drawn(config, protocol, 0)
+
+
 def hindsight(protocol: Protocol, draw: int | None = None) -> ExperimentConfig:
     """The plan of a success as the reflection of a first failure, rated by a retry.
 

@@ -72,10 +72,14 @@ def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:
 def _cost(experiment: Experiment) -> str:
     """Repeated reflections, and tokens; an episode that is copied from the record costs none."""
     experiment.refresh_from_db()
-    count = experiment.reflections.count()
-    share = f"{repeats(experiment)} of {count}" if count else ""
     tokens = experiment.prompt_tokens + experiment.completion_tokens
-    return f"{share} | {tokens / 1000:.0f} k"
+    return f"{repeats_of(experiment)} | {tokens / 1000:.0f} k"
+
+
+def repeats_of(experiment: Experiment) -> str:
+    """How many of how many reflections are repeated ones; empty where none was written."""
+    count = experiment.reflections.count()
+    return f"{repeats(experiment)} of {count}" if count else ""
 
 
 def repeats(experiment: Experiment) -> int:

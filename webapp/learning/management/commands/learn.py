@@ -10,6 +10,7 @@ from retro_core.errors import InvalidInput
 from webapp.learning import (
     annotator,
     corrected,
+    luck,
     ranking,
     replication,
     running,
@@ -33,10 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("--form", choices=sorted(PROTOCOLS), default="small")
         parser.add_argument(
             "--part",
-            choices=["arms", "claim", "again", "annotator", "transfer"],
+            choices=["arms", "claim", "again", "luck", "annotator", "transfer"],
             default="arms",
             help="all arms; only the tuned reflector and the controls, the first hour; these on"
-            " fresh games; noisy ratings that a script corrects; other chores than trained on",
+            " fresh games; luck alone beside luck and reflections; noisy ratings that a script"
+            " corrects; other chores than trained on",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Django's own signature
@@ -45,6 +47,7 @@ class Command(BaseCommand):
             "arms": self._arms,
             "claim": self._claim,
             "again": lambda form: replication.lines(replication.run(form, self.say)),
+            "luck": lambda form: luck.lines(luck.run(form, self.say)),
             "annotator": lambda form: corrected.lines(annotator.run(form, self.say)),
             "transfer": lambda form: transfer.lines(transfer.run(form, self.say)),
         }
