@@ -4,25 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Max, QuerySet
-from django.utils import timezone
 
 from retro_core import types
-from retro_core.config import ExperimentConfig, Method
 from retro_core.errors import InvalidInput
 from retro_core.ratings import effective_rating, rating
 from webapp.api.errors import Conflict
 from webapp.api.models import OpenEpisode, OpenStep
+from webapp.api.pushed_experiments import check_open
 from webapp.episodes.models import Episode, Reflection
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment, ExperimentTask
-from webapp.experiments.services import columns_of, config_of, drop_begun
-from webapp.tasks.models import Task, TaskSet, TaskSetMember
+from webapp.experiments.services import config_of
+from webapp.tasks.models import Task, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT
 
-Status = Experiment.Status
 NOT_OPEN = "This episode is not open: it was not begun, or is recorded already."
 
 
@@ -35,88 +32,6 @@ class Ending:
     episode_return: float | None
     final_answer: str
     steps_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is told of an experiment that takes pushed episodes."""
-
-    name: str
-    environment: str
-    method: Method
-    actor: str
-    trials: int
-    seed: int
-    notes: str
-
-
-@transaction.atomic
-def open_experiment(told: Opening, owner: User) -> tuple[Experiment, bool]:
-    """An experiment that takes pushed episodes; the same again is found, not made twice."""
-    if not told.environment.strip():
-        raise InvalidInput("environment is needed: the world that the agent plays in.")
-    wanted = (told.environment, told.method, told.actor, owner.pk)
-    stored = Experiment.objects.filter(name=told.name).first()
-    if stored is not None:
-        return _if_same(stored, wanted), False
-    made = _unsaved(told, owner)
-    try:
-        with transaction.atomic():
-            made.save(force_insert=True)
-    except IntegrityError:  # another process of the agent was first
-        return _if_same(Experiment.objects.get(name=told.name), wanted), False
-    return made, True
-
-
-def _unsaved(told: Opening, owner: User) -> Experiment:
-    task_set, is_new = TaskSet.objects.get_or_create(
-        name=f"{told.name[:100]} (imported)",
-        defaults={"environment": told.environment, "split": IMPORTED_SPLIT, "source": "pushed"},
-    )
-    if not is_new and task_set.environment != told.environment:
-        raise Conflict(f"The task set {task_set.name!r} is of another environment.")
-    return Experiment(
-        name=told.name,
-        owner=owner,
-        notes=told.notes,
-        task_set=task_set,
-        environment=told.environment,
-        actor_model=told.actor,
-        source=Experiment.Source.IMPORTED,
-        status=Status.RUNNING,
-        started_at=timezone.now(),
-        **columns_of(ExperimentConfig(method=told.method, trials=told.trials, seed=told.seed)),
-    )
-
-
-def _if_same(stored: Experiment, wanted: tuple[str, str, str, int]) -> Experiment:
-    same = (stored.environment, stored.method, stored.actor_model, stored.owner_id) == wanted
-    if not same or not _takes_episodes(stored):
-        raise Conflict(f"There is another experiment named {stored.name!r}.")
-    return stored
-
-
-def _takes_episodes(experiment: Experiment) -> bool:
-    return experiment.source == Experiment.Source.IMPORTED and experiment.status == Status.RUNNING
-
-
-def check_open(experiment: Experiment) -> None:
-    """Raises Conflict where it takes no episodes."""
-    if not _takes_episodes(experiment):
-        raise Conflict("This experiment takes no pushed episodes, or was finished.")
-
-
-@transaction.atomic
-def finish_experiment(experiment: Experiment) -> bool:
-    """No more episodes will come; False if it was finished before."""
-    running = Experiment.objects.filter(
-        pk=experiment.pk, status=Status.RUNNING, source=Experiment.Source.IMPORTED
-    )
-    drop_begun(experiment.pk)
-    moved = running.update(status=Status.FINISHED, finished_at=timezone.now())
-    if not moved:
-        transaction.set_rollback(True)
-    return bool(moved)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from ninja.errors import HttpError
 
 from retro_core.config import PRESETS
 from retro_core.errors import InvalidInput
-from webapp.api import pushing, schemas, shows
+from webapp.api import pushed_experiments, pushing, schemas, shows
 from webapp.api.auth import TRAIN, WRITE, TokenRequest, owner_of
 from webapp.api.router import router
 from webapp.experiments.models import Experiment
@@ -38,7 +38,7 @@ def new_experiment(request: TokenRequest, body: schemas.NewExperiment) -> Answer
 
 
 def _pushed(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experiment, bool]:
-    told = pushing.Opening(
+    told = pushed_experiments.Opening(
         name=body.name,
         environment=body.environment,
         method=body.method,
@@ -47,7 +47,7 @@ def _pushed(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experim
         seed=body.seed,
         notes=body.notes,
     )
-    return pushing.open_experiment(told, owner_of(request.auth))
+    return pushed_experiments.open_experiment(told, owner_of(request.auth))
 
 
 def _played(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experiment, bool]:
@@ -82,7 +82,7 @@ def _played(request: TokenRequest, body: schemas.NewExperiment) -> tuple[Experim
 def finish(request: TokenRequest, experiment_id: int) -> Json:
     """No more episodes will be pushed."""
     experiment = _own(request, experiment_id)
-    return {"id": experiment.pk, "is_new": pushing.finish_experiment(experiment)}
+    return {"id": experiment.pk, "is_new": pushed_experiments.finish_experiment(experiment)}
 
 
 @router.post(
@@ -159,5 +159,5 @@ def _own(request: TokenRequest, experiment_id: int) -> Experiment:
 
 def _open(request: TokenRequest, experiment_id: int) -> Experiment:
     experiment = _own(request, experiment_id)
-    pushing.check_open(experiment)
+    pushed_experiments.check_open(experiment)
     return experiment

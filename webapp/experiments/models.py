@@ -178,6 +178,11 @@ class Experiment(models.Model):
         """Whether its numbers may still change by themselves."""
         return self.status in {self.Status.QUEUED, self.Status.RUNNING}
 
+    @property
+    def takes_pushes(self) -> bool:
+        """Whether a foreign agent may still push episodes to it."""
+        return self.source == self.Source.IMPORTED and self.status == self.Status.RUNNING
+
 
 class ExperimentTaskQuerySet(models.QuerySet["ExperimentTask"]):
     """Questions about the tasks of an experiment, and the one way to claim one.
