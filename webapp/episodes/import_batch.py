@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from retro_core.config import ExperimentConfig
+from webapp.episodes.closed import closed_to_new, played_here
 from webapp.episodes.failures import failure_columns
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import LogLine
@@ -83,9 +84,11 @@ class Shelf:
         new = []
         for line in lines:
             task = tasks[line.environment, line.task_id]
-            row = stored.get((self.experiments[self._name(line)].pk, task.pk, line.trial))
-            if row is None and self.experiments[self._name(line)].source != IMPORTED:
-                refuse(line.number, _played_here(self._name(line)))
+            experiment = self.experiments[self._name(line)]
+            row = stored.get((experiment.pk, task.pk, line.trial))
+            closed = closed_to_new(experiment)
+            if row is None and closed:
+                refuse(line.number, closed)
             elif row is None:
                 new.append(line)
             elif _same_outcome(row, line):
@@ -97,7 +100,7 @@ class Shelf:
 
     def _touch_known(self, line: LogLine) -> None:
         """What is derived from an imported trial may have been lacking when it came first."""
-        if self.experiments[self._name(line)].source == IMPORTED:
+        if not closed_to_new(self.experiments[self._name(line)]):
             self._touched.add(self._name(line))
 
     def _write(self, lines: Sequence[LogLine], tasks: dict[TaskKey, Task]) -> None:
@@ -158,12 +161,14 @@ def _same_outcome(row: Episode, line: LogLine) -> bool:
 def _imported_experiment(name: str, line: LogLine, source: str) -> Experiment:
     """The stored experiment of that name, or a new one.
 
-    An imported one is locked until the import ends; one that is played here stays free.
+    An imported one is locked until the import ends; one that is still played, here or by an agent
+    elsewhere, stays free.
     """
     stored = Experiment.objects.filter(name=name).first()
     if stored is not None:
         imported = Experiment.objects.filter(pk=stored.pk, source=IMPORTED)
-        return imported.select_for_update().first() or stored
+        at_rest = imported.exclude(status=Experiment.Status.RUNNING)
+        return at_rest.select_for_update().first() or stored
     task_set, _ = TaskSet.objects.get_or_create(
         name=f"{name[:100]} (imported)",
         defaults={"environment": line.environment, "split": IMPORTED_SPLIT, "source": source},
@@ -183,10 +188,6 @@ def _imported_experiment(name: str, line: LogLine, source: str) -> Experiment:
     )
 
 
-def _played_here(name: str) -> str:
-    return f"an experiment named {name!r} was played here; import under another name"
-
-
 def _difference(experiment: Experiment, line: LogLine) -> str:
     """Why the line cannot belong to the experiment; empty if it can."""
     for column, value in [
@@ -196,7 +197,7 @@ def _difference(experiment: Experiment, line: LogLine) -> str:
     ]:
         known = getattr(experiment, column)
         if value != known and experiment.source != IMPORTED:
-            return _played_here(experiment.name)
+            return played_here(experiment)
         if value != known:
             word = column.removesuffix("_model")
             return f"{word} {value!r}, but the experiment {experiment.name!r} has {known!r}"

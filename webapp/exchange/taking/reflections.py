@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
+from webapp.episodes.closed import closed_to_new
 from webapp.episodes.log_lines import moment
 from webapp.episodes.models import Episode, Reflection
 from webapp.exchange.reading import Found
 from webapp.exchange.taking.counts import Refuse, Taken
-from webapp.experiments.models import Experiment
 
+EXPERIMENT_COLUMNS = [f"experiment__{name}" for name in ("name", "source", "status")]
 Place = tuple[str, str, int]  # experiment, task, trial
 
 
@@ -66,7 +67,7 @@ def _episodes(rows: Sequence[Found]) -> dict[Place, Episode]:
             trial__in={trial for _, _, trial in places},
         )
         .select_related("experiment", "task", "reflection")
-        .only("trial", "experiment__name", "experiment__source", "task__key", "reflection__text")
+        .only("trial", *EXPERIMENT_COLUMNS, "task__key", "reflection__text")
     )
     return {(row.experiment.name, row.task.key, row.trial): row for row in found}
 
@@ -75,10 +76,10 @@ def _why_not(row: Found, episode: Episode | None) -> str:
     if episode is None:
         return "its episode is neither in the file nor here"
     written = getattr(episode, "reflection", None)
-    if written is not None and written.text != row.values["text"]:
+    if written is None:
+        return closed_to_new(episode.experiment)
+    if written.text != row.values["text"]:
         return "this trial has another reflection here already"
-    if written is None and episode.experiment.source != Experiment.Source.IMPORTED:
-        return f"an experiment named {episode.experiment.name!r} was played here"
     return ""
 
 
