@@ -1,14 +1,16 @@
-"""Rows for an experiment that an agent still plays."""
+"""Rows for an experiment that takes none: one that an agent still plays, and a deleted one."""
 
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from tests.webapp.pushed import begin, end, push, pushed_experiment
 from tests.workers.exchanging import (
     copy_of,
     exported,
     imported,
+    rated_experiment,
     rows_of,
     unpacked,
     written,
@@ -63,3 +65,30 @@ def test_rows_that_are_new_to_a_running_experiment_are_refused(
         assert transfer.report["bad"][0]["reason"].startswith(RUNS)
     assert (Episode.objects.count(), Reflection.objects.count()) == (2, 1)
     assert ExperimentTask.objects.filter(experiment=experiment).count() == 2
+
+
+def test_every_row_of_a_deleted_experiment_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    rated_experiment()
+    kept = copy_of(exported("jsonl"), tmp_path)
+    Experiment.objects.update(deleted_at=timezone.now())
+
+    transfer = imported(kept)
+
+    assert (transfer.status, transfer.bad_count) == ("refused", 1 + 5 + 2 + 2)
+    assert {row["reason"] for row in transfer.report["bad"]} == {
+        "an experiment named 'doors' was deleted: restore it first, or import under another name"
+    }
+
+
+def test_past_bad_rows_nothing_goes_into_a_deleted_experiment(tmp_path: Path) -> None:
+    rated_experiment()
+    rows = rows_of(unpacked(exported("jsonl"), tmp_path / "set"))
+    Experiment.objects.update(deleted_at=timezone.now(), source=Experiment.Source.IMPORTED)
+    known = rows["data/episodes/train-00000.jsonl"]
+    new = known[0] | {"task_id": "doors-9"}
+
+    transfer = imported(written(tmp_path / "episodes.jsonl", [*known, new]), skip_bad=True)
+
+    assert transfer.bad_count == 6
+    assert Episode.objects.count() == 5
+    assert list(Experiment.objects.values_list("name", flat=True)) == ["doors"]

@@ -5,6 +5,13 @@ from webapp.experiments.models import Experiment
 OTHER_NAME = "or import under another name"
 
 
+def closed_to_all(experiment: Experiment) -> str:
+    """Why no row may name it, not even one that is here already."""
+    if experiment.deleted_at is None:
+        return ""
+    return f"an experiment named {experiment.name!r} was deleted: restore it first, {OTHER_NAME}"
+
+
 def closed_to_new(experiment: Experiment) -> str:
     """Why nothing may be added to it, and nothing derived anew from what is here."""
     if experiment.source != Experiment.Source.IMPORTED:

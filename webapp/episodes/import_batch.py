@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from retro_core.config import ExperimentConfig
-from webapp.episodes.closed import closed_to_new, played_here
+from webapp.episodes.closed import closed_to_all, closed_to_new, played_here
 from webapp.episodes.failures import failure_columns
 from webapp.episodes.imported import settle
 from webapp.episodes.log_lines import LogLine
@@ -65,7 +65,8 @@ class Shelf:
         name = self._name(line)
         if name not in self.experiments:
             self.experiments[name] = _imported_experiment(name, line, self.source)
-        reason = _difference(self.experiments[name], line)
+        experiment = self.experiments[name]
+        reason = closed_to_all(experiment) or _difference(experiment, line)
         if reason:
             refuse(line.number, reason)
         return not reason

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from retro_core.errors import InvalidInput
+from webapp.episodes.closed import closed_to_all
 from webapp.episodes.log_lines import moment
 from webapp.exchange.checking import json_value
 from webapp.exchange.columns import Row
@@ -78,6 +79,9 @@ def _task_set(values: Row) -> TaskSet:
 
 
 def _compare(stored: Experiment, values: Row) -> None:
+    closed = closed_to_all(stored)
+    if closed:
+        raise InvalidInput(closed)
     for name, value in _columns(values).items():
         known = getattr(stored, name)
         if name in COMPARED and value != known:

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from retro_core.errors import InvalidInput
 from webapp.annotation.models import QueueItem, RatingEvent, Response
 from webapp.annotation.services.effects import Reason, settle
+from webapp.episodes.closed import closed_to_all
 from webapp.episodes.log_lines import moment
 from webapp.episodes.models import Reflection
 from webapp.exchange.checking import json_value
@@ -19,7 +20,12 @@ from webapp.exchange.columns import Row
 from webapp.exchange.reading import Found
 from webapp.exchange.taking.counts import Refuse, Taken
 from webapp.exchange.taking.queues import MARK, item_of, settle_places
-from webapp.exchange.taking.reflections import Place, first_of_their_place, place_of
+from webapp.exchange.taking.reflections import (
+    EXPERIMENT_COLUMNS,
+    Place,
+    first_of_their_place,
+    place_of,
+)
 
 INSERT_DECISION = """
 INSERT INTO annotation_adjudication (reflection_id, item_id, value, decided_by_id, replaces_id,
@@ -62,6 +68,9 @@ class RatingShelf:
 
     def _take(self, row: Row, reflection: Reflection) -> bool:
         """Add the whole row or nothing of it; False if all of it was here."""
+        closed = closed_to_all(reflection.experiment)
+        if closed:
+            raise InvalidInput(closed)
         responses, decisions = row.get("responses") or [], row.get("decisions") or []
         if not responses and not decisions:
             return False
@@ -142,7 +151,7 @@ def _reflections(rows: Sequence[Found]) -> dict[Place, Reflection]:
             episode__trial__in={trial for _, _, trial in places},
         )
         .select_related("experiment", "episode__task")
-        .only("experiment__name", "episode__task__key", "episode__trial")
+        .only(*EXPERIMENT_COLUMNS, "episode__task__key", "episode__trial")
     )
     return {(row.experiment.name, row.episode.task.key, row.episode.trial): row for row in found}
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from webapp.episodes.closed import closed_to_new
+from webapp.episodes.closed import closed_to_all, closed_to_new
 from webapp.episodes.log_lines import moment
 from webapp.episodes.models import Episode, Reflection
 from webapp.exchange.reading import Found
 from webapp.exchange.taking.counts import Refuse, Taken
 
-EXPERIMENT_COLUMNS = [f"experiment__{name}" for name in ("name", "source", "status")]
+EXPERIMENT_COLUMNS = [f"experiment__{name}" for name in ("name", "source", "status", "deleted_at")]
 Place = tuple[str, str, int]  # experiment, task, trial
 
 
@@ -76,6 +76,9 @@ def _why_not(row: Found, episode: Episode | None) -> str:
     if episode is None:
         return "its episode is neither in the file nor here"
     written = getattr(episode, "reflection", None)
+    closed = closed_to_all(episode.experiment)
+    if closed:
+        return closed
     if written is None:
         return closed_to_new(episode.experiment)
     if written.text != row.values["text"]:
