@@ -149,6 +149,10 @@ BAD_LINES = {
             ({"steps": ["x"]}, "step 1 is not an object"),
             ({"steps": [{"action": "a"}, {"thought": "t"}]}, "step 2: action is missing"),
             ({"steps": [{"action": 5}]}, "step 1: action must be text"),
+            (
+                {"steps": [{"action": "look", "prompt_tokens": 2**31 - 1}] * 2},
+                "prompt_tokens of all steps add up to more than 2147483647",
+            ),
             ({"method": "magic"}, "method 'magic' is not one of react"),
             ({"task_id": " "}, "task_id is empty"),
             ({"task_id": "x" * 201}, "task_id is longer than 200 characters"),

@@ -14,12 +14,14 @@ from webapp.api.errors import Conflict
 from webapp.api.models import OpenEpisode, OpenStep
 from webapp.api.pushed_experiments import check_open
 from webapp.episodes.models import Episode, Reflection
+from webapp.episodes.records import check_sums
 from webapp.episodes.services import record_episode, record_reflection
 from webapp.experiments.models import Experiment, ExperimentTask
 from webapp.experiments.services import config_of
 from webapp.tasks.models import Task, TaskSetMember
 from webapp.tasks.services import IMPORTED_SPLIT
 
+MOST_SHOWN = 2**15 - 1  # steps of an episode, as the column of what is under way holds them
 NOT_OPEN = "This episode is not open: it was not begun, or is recorded already."
 
 
@@ -83,6 +85,7 @@ def end_episode(
     if opened is None:
         raise Conflict(NOT_OPEN)
     steps = [_step(step.body) for step in opened.steps.all()]
+    check_sums(steps)
     places = list(opened.steps.values_list("index", flat=True))
     if places != list(range(ending.steps_count)):
         raise Conflict(
@@ -189,7 +192,7 @@ def _open_episodes(experiment: Experiment, key: str, trial: int) -> QuerySet[Ope
 def _show(row: ExperimentTask, trial: int, step: int, action: str) -> None:
     """What the page of the experiment shows as being played right now."""
     ExperimentTask.objects.filter(pk=row.pk).update(
-        live_trial=trial, live_step=step, live_action=action[:200]
+        live_trial=trial, live_step=min(step, MOST_SHOWN), live_action=action[:200]
     )
 
 

@@ -23,6 +23,8 @@ Name = Annotated[str, AfterValidator(_filled)]
 Trial = Annotated[int, Field(ge=1, le=32767)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+LAST_FIRST, MOST_SENT = 100_000, 500  # of the steps of one call: the first one's index, how many
+MOST_STEPS = LAST_FIRST + MOST_SENT
 
 
 class Strict(Schema):
@@ -88,8 +90,8 @@ class OpenedEpisode(EpisodeName):
 class SentSteps(EpisodeName):
     """Steps from a place on; sending them again changes nothing."""
 
-    first_index: Annotated[int, Field(ge=0, le=100_000)]
-    steps: Annotated[list[NewStep], Field(min_length=1, max_length=500)]
+    first_index: Annotated[int, Field(ge=0, le=LAST_FIRST)]
+    steps: Annotated[list[NewStep], Field(min_length=1, max_length=MOST_SENT)]
 
 
 class EndedEpisode(EpisodeName):
@@ -99,7 +101,9 @@ class EndedEpisode(EpisodeName):
     truncated: bool = False
     episode_return: Number | None = None
     final_answer: Annotated[Text, Field(max_length=200_000)] = ""
-    steps_count: Count = Field(description="How many steps were sent, so that none is lost.")
+    steps_count: int = Field(
+        ge=0, le=MOST_STEPS, description="How many steps were sent, so that none is lost."
+    )
 
 
 class SentReflection(EpisodeName):

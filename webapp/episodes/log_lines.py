@@ -9,6 +9,7 @@ from typing import Any, get_args
 from retro_core.config import Method
 from retro_core.errors import InvalidInput
 from retro_core.types import Message, Step, Usage
+from webapp.episodes.records import check_sums
 
 METHODS = get_args(Method)
 LONGEST_LINE = 32 * 1024 * 1024  # bytes
@@ -77,6 +78,8 @@ def read_values(values: dict[str, Any], number: int) -> LogLine:
     for name, limit in LONGEST.items():
         if len(values.get(name) or "") > limit:
             raise InvalidInput(f"{name} is longer than {limit} characters")
+    steps = tuple(_step(step, place) for place, step in enumerate(values["steps"], start=1))
+    check_sums(steps)
     return LogLine(
         number=number,
         experiment=values["experiment"],
@@ -84,7 +87,7 @@ def read_values(values: dict[str, Any], number: int) -> LogLine:
         method=values["method"],
         task_id=values["task_id"],
         trial=values["trial"],
-        steps=tuple(_step(step, place) for place, step in enumerate(values["steps"], start=1)),
+        steps=steps,
         success=values["success"],
         episode_return=float(values["episode_return"]),
         truncated=values["truncated"],

@@ -6,10 +6,13 @@ from typing import Any
 from django.utils import timezone
 
 from retro_core import types
+from retro_core.errors import InvalidInput
 from retro_core.rollout import rebuild_calls
 from retro_core.storable import storable
 from retro_core.trials import PastTrial
 from webapp.episodes.models import Episode, Step
+
+MOST_TOKENS = 2**31 - 1  # of an episode, as its columns hold them
 
 
 def past_trials(experiment_id: int, task_id: int) -> list[PastTrial]:
@@ -88,6 +91,14 @@ def step_rows(stored: Episode, steps: Sequence[types.Step]) -> list[Step]:
         )
         for index, step in enumerate(steps)
     ]
+
+
+def check_sums(steps: Sequence[types.Step]) -> None:
+    """Raises InvalidInput where the columns of an episode cannot hold what its steps add up to."""
+    usages = [step.usage for step in steps]
+    for name in ("prompt_tokens", "completion_tokens"):
+        if sum(getattr(usage, name) for usage in usages) > MOST_TOKENS:
+            raise InvalidInput(f"{name} of all steps add up to more than {MOST_TOKENS}")
 
 
 def reflection_columns(written: types.Reflection) -> dict[str, Any]:
