@@ -1,21 +1,16 @@
 """An answer or decision that meets a change of the rule settles by the new one, and none hangs."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
-from threading import Event
-
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connections, transaction
 
 from tests.webapp.annotated import effective, give, override, person, queue_of
+from tests.webapp.overlapping import during
 from webapp.accounts.roles import ROLES
 from webapp.annotation.models import QueueItem, RatingEvent
 from webapp.annotation.services.deciding import decide
 from webapp.annotation.services.effects import change_rule
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
-SHORT, LONG = 0.5, 20
 
 
 @pytest.fixture
@@ -28,45 +23,6 @@ def item() -> QueueItem:
 def two_at_least() -> object:
     lead = person("lea", "researcher")
     return change_rule(lead, least_responses=2, tolerance=0.0, why="Two at least")
-
-
-def during(first: Callable[[], object], second: Callable[[], object]) -> None:
-    """Run `second` while the transaction of `first` is still open; it must wait for it."""
-    done, go_on = Event(), Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                first()
-                done.set()
-                assert go_on.wait(LONG)
-        finally:
-            connections.close_all()
-
-    def follow() -> None:
-        try:
-            second()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(2) as pool:
-        holding = pool.submit(hold)
-        try:
-            assert done.wait(LONG)
-            following = pool.submit(follow)
-            assert waits(following)
-        finally:
-            go_on.set()
-        holding.result(LONG)
-        following.result(LONG)
-
-
-def waits(following: "Future[None]") -> bool:
-    try:
-        following.result(SHORT)
-    except TimeoutError:
-        return True
-    return False
 
 
 def test_an_answer_waits_for_a_rule_that_is_being_changed(item: QueueItem) -> None:

@@ -1,4 +1,8 @@
-"""Episodes that a foreign agent records while it plays: opened, grown step by step, ended."""
+"""Episodes that a foreign agent records while it plays: opened, grown step by step, ended.
+
+Every call locks the task's row in the experiment, then the open episode, then the experiment: calls
+that overlap wait for each other and never in a circle.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +43,7 @@ class Ending:
 @transaction.atomic
 def open_episode(experiment: Experiment, key: str, trial: int, goal: str) -> bool:
     """Begin an episode; False if it was begun or recorded before."""
+    _locked_rows(experiment, key).first()  # where it is known: in the order told above
     row = _task_row(experiment, key, goal)
     if Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).exists():
         return False
@@ -53,6 +58,7 @@ def add_steps(
     experiment: Experiment, key: str, trial: int, first: int, bodies: Sequence[dict[str, Any]]
 ) -> bool:
     """Append steps to an open episode; the same ones again are harmless, others a Conflict."""
+    row = _row_of(experiment, key)
     episode = _opened(experiment, key, trial)
     stored = {step.index: step.body for step in episode.steps.filter(index__gte=first)}
     new = []
@@ -63,7 +69,6 @@ def add_steps(
             raise Conflict(f"Step {index} was sent before with other words.")
     OpenStep.objects.bulk_create(new)
     if new:
-        row = _row_of(experiment, key)
         _show(row, trial, new[-1].index + 1, new[-1].body["action"])
     return bool(new)
 
@@ -76,7 +81,7 @@ def end_episode(
     row = _row_of(experiment, key)
     recorded = Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial)
     opened = _open_episodes(experiment, key, trial).first()
-    # Looked for after the lock: the same call may have been under way.
+    # Looked for after the locks: the same call may have been under way.
     known = recorded.first()
     if known is not None:
         if (known.success, known.step_count) != (ending.success, ending.steps_count):
@@ -169,8 +174,15 @@ def _add_member(task_set_id: int, task: Task) -> None:
         TaskSetMember.objects.create(task_set_id=task_set_id, task=task, position=position)
 
 
+def _locked_rows(experiment: Experiment, key: str) -> QuerySet[ExperimentTask]:
+    """The task's row in the experiment, or none."""
+    rows = ExperimentTask.objects.select_for_update(of=("self",))
+    return rows.filter(experiment=experiment, task__key=key)
+
+
 def _row_of(experiment: Experiment, key: str) -> ExperimentTask:
-    row = ExperimentTask.objects.filter(experiment=experiment, task__key=key).first()
+    """The task's row, locked: a reflection and the end of the next trial must see each other."""
+    row = _locked_rows(experiment, key).first()
     if row is None:
         raise Conflict(f"The experiment has no task {key!r} yet: open an episode first.")
     return row

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 import retro_core
@@ -154,10 +155,14 @@ def drop_begun(experiment_id: int) -> None:
     To be called before the experiment's row is changed: recording a trial locks in this order.
     A worker that plays one shows it again until it notices the end, and then gives it back.
     """
-    begun = Experiment.objects.get(pk=experiment_id).open_episodes
-    list(begun.select_for_update())  # a step that is just arriving is waited for
-    begun.all().delete()
-    live = ExperimentTask.objects.filter(experiment=experiment_id, live_trial__gt=0)
+    begun = Experiment(pk=experiment_id).open_episodes.order_by("pk")
+    shown = Q(live_trial__gt=0) | Q(task__key__in=begun.values("task_key"))
+    rows = ExperimentTask.objects.filter(shown, experiment=experiment_id).order_by("pk")
+    # A step that is just arriving is waited for; it locks in this order.
+    locked = [row.pk for row in rows.select_for_update(of=("self",))]
+    list(begun.select_for_update())
+    begun.delete()
+    live = ExperimentTask.objects.filter(pk__in=locked)
     live.update(live_trial=0, live_step=0, live_action="")
 
 
