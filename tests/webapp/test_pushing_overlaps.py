@@ -59,6 +59,20 @@ def test_a_reflection_that_comes_while_the_next_trial_ends_is_rated_by_it(
 
 
 @pytest.mark.parametrize("how", ["finish", "cancel"])
+def test_an_episode_that_is_just_being_opened_ends_with_its_experiment(how: str) -> None:
+    experiment = pushed.pushed_experiment()
+
+    during(
+        lambda: pushing.open_episode(experiment, "d1", 1, "Get out."),
+        lambda: ended(experiment, how),
+    )
+
+    assert not Experiment.objects.get().takes_pushes
+    assert not OpenEpisode.objects.exists()
+    assert ExperimentTask.objects.get().live_trial == 0
+
+
+@pytest.mark.parametrize("how", ["finish", "cancel"])
 def test_a_trial_that_ends_before_its_experiment_does_is_recorded(
     experiment: Experiment, how: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +153,15 @@ def drop_begun(experiment_id: int) -> None:
     """Forget the trials that are under way: for an experiment that ends in this transaction.
 
     To be called before the experiment's row is changed: recording a trial locks in this order.
+    What is just being opened shows only once the end is stored, and is forgotten then.
     A worker that plays one shows it again until it notices the end, and then gives it back.
     """
+    _forget_begun(experiment_id)
+    transaction.on_commit(partial(_forget_begun, experiment_id))
+
+
+@transaction.atomic
+def _forget_begun(experiment_id: int) -> None:
     begun = Experiment(pk=experiment_id).open_episodes.order_by("pk")
     shown = Q(live_trial__gt=0) | Q(task__key__in=begun.values("task_key"))
     rows = ExperimentTask.objects.filter(shown, experiment=experiment_id).order_by("pk")
