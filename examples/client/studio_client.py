@@ -9,7 +9,8 @@
     print(run.curve()["success_percent"])
 
 Every call can be repeated: what the studio has already stays as it is. Calls that fail on the way
-are tried again; answers that refuse raise StudioError with the studio's own words.
+are tried again; answers that refuse raise StudioError with the studio's own words. An agent that
+crashed in the middle of an episode begins it again with `run.episode(..., restart=True)`.
 """
 
 import json
@@ -122,10 +123,15 @@ class Run:
     studio: Studio
     id: int
 
-    def episode(self, task_id: str, *, trial: int, goal: str = "") -> "EpisodeLog":
-        """Begin an episode; use it in a `with` block."""
+    def episode(
+        self, task_id: str, *, trial: int, goal: str = "", restart: bool = False
+    ) -> "EpisodeLog":
+        """Begin an episode; use it in a `with` block.
+
+        With `restart` one that was left open is begun again: its steps so far are dropped.
+        """
         place = {"task_id": task_id, "trial": trial}
-        self.post("/episodes", {**place, "goal": goal})
+        self.post("/episodes", {**place, "goal": goal, "restart": restart})
         return EpisodeLog(self, task_id, trial)
 
     def reflection(self, task_id: str, *, trial: int, text: str, prompt: str = "") -> Json:

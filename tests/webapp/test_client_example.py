@@ -84,3 +84,19 @@ def test_an_episode_that_nobody_ended_is_recorded_as_cut_off(
     (recorded,) = run.episodes()
     assert (recorded["truncated"], recorded["step_count"]) == (True, 25)
     assert studio.experiment("cut").id == run.id
+
+
+def test_an_agent_that_crashed_begins_its_episode_again(
+    live_server: LiveServer, token: str, client_module: ModuleType
+) -> None:
+    run = client_module.Studio(live_server.url, token).open_experiment("c", environment="doors")
+    left = run.episode("d1", trial=1)
+    left.step(action="open red")
+    left.flush()
+
+    with run.episode("d1", trial=1, restart=True) as episode:
+        episode.step(action="open blue")
+        episode.end(success=True, episode_return=1.0)
+
+    (recorded,) = run.episodes()
+    assert (recorded["success"], recorded["step_count"]) == (True, 1)

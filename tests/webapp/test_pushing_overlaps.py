@@ -87,12 +87,16 @@ def test_a_trial_that_ends_before_its_experiment_does_is_recorded(
     assert not OpenEpisode.objects.exists()
 
 
+@pytest.mark.parametrize("restart", [False, True])
 def test_opening_a_trial_does_not_hang_with_the_end_of_the_one_before(
-    experiment: Experiment,
+    experiment: Experiment, restart: bool
 ) -> None:
+    if restart:
+        pushed.begin(experiment, "d1", 3, steps=1)
+
     during(
         lock_task,
-        lambda: pushing.open_episode(experiment, "d1", 3, "Get out."),
+        lambda: pushing.open_episode(experiment, "d1", 3, "Get out.", restart=restart),
         then=lambda: pushed.end(experiment, "d1", 2, 1.0),
     )
 

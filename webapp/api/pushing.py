@@ -41,16 +41,28 @@ class Ending:
 
 
 @transaction.atomic
-def open_episode(experiment: Experiment, key: str, trial: int, goal: str) -> bool:
-    """Begin an episode; False if it was begun or recorded before."""
+def open_episode(
+    experiment: Experiment, key: str, trial: int, goal: str, *, restart: bool = False
+) -> bool:
+    """Begin an episode; False if it was begun or recorded before.
+
+    With `restart` an open one is begun again, without the steps that came so far.
+    """
     _locked_rows(experiment, key).first()  # where it is known: in the order told above
+    begun_again = restart and _forget_steps(experiment, key, trial)
     row = _task_row(experiment, key, goal)
     if Episode.objects.filter(experiment=experiment, task=row.task_id, trial=trial).exists():
         return False
     _, is_new = OpenEpisode.objects.get_or_create(experiment=experiment, task_key=key, trial=trial)
-    if is_new:
+    if is_new or begun_again:
         _show(row, trial, 0, "")
-    return is_new
+    return is_new or begun_again
+
+
+def _forget_steps(experiment: Experiment, key: str, trial: int) -> bool:
+    """Drop what an open episode has; False if that is nothing."""
+    opened = _open_episodes(experiment, key, trial).first()
+    return opened is not None and bool(opened.steps.all().delete()[0])
 
 
 @transaction.atomic

@@ -85,6 +85,11 @@ class OpenedEpisode(EpisodeName):
     """The start of an episode."""
 
     goal: Annotated[Text, Field(max_length=1_000_000)] = ""
+    restart: bool = Field(
+        False,
+        description="Begin an episode again that is still open: the steps sent so far are dropped."
+        " For an agent that crashed in the middle of it; a recorded episode stays as it is.",
+    )
 
 
 class SentSteps(EpisodeName):

@@ -89,9 +89,12 @@ def finish(request: TokenRequest, experiment_id: int) -> Json:
     "/experiments/{int:experiment_id}/episodes", auth=WRITE, tags=["writing"], response=schemas.Told
 )
 def open_episode(request: TokenRequest, experiment_id: int, body: schemas.OpenedEpisode) -> Json:
-    """Begin an episode of a task; the task is made where it is new."""
+    """Begin an episode of a task, or an open one again; the task is made where it is new."""
     experiment = _open(request, experiment_id)
-    return {"is_new": pushing.open_episode(experiment, body.task_id, body.trial, body.goal)}
+    is_new = pushing.open_episode(
+        experiment, body.task_id, body.trial, body.goal, restart=body.restart
+    )
+    return {"is_new": is_new}
 
 
 @router.post(
