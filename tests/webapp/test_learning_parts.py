@@ -1,6 +1,9 @@
 """The claim comes first and stands alone; what learns from ratings goes on from it."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from retro_core import types
 from tests.webapp.played import episode, new_experiment, played_experiment
@@ -90,3 +93,16 @@ def test_a_reflection_counts_as_repeated_whichever_earlier_one_it_repeats() -> N
         record_reflection(row, types.Reflection(row.task.key, trial, "", text), repeat_share=0.9)
 
     assert repeats(experiment) == 1
+
+
+def test_the_time_of_collecting_begins_with_the_first_trials() -> None:
+    first, given = played_experiment("learn tiny: first trials"), played_experiment("hindsight")
+    noon = timezone.now()
+    for one, begun, ended in ((first, 0, 10), (given, 11, 15)):
+        times = {"started_at": noon + timedelta(minutes=begun)}
+        times["finished_at"] = noon + timedelta(minutes=ended)
+        Experiment.objects.filter(pk=one.pk).update(**times)
+
+    text = write_report(Measured(TINY, {"reflexion": given}, {}, [given])).versions.get().text
+
+    assert "| collecting reflections and their ratings | 15 |" in text

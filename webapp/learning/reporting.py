@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from django.db.models import QuerySet
+
 from webapp.accounts.services import ensure_administrator
 from webapp.experiments.models import Experiment
 from webapp.learning.running import Measured
@@ -62,12 +64,20 @@ def _curve(measured: Measured, title: str, names: Iterable[str]) -> Iterator[str
     yield from ["", "```curve", f"title: {title}", f"experiments: {numbers}", "```", ""]
 
 
+def _first_trials(measured: Measured) -> "QuerySet[Experiment]":
+    """What was reflected on, or gave plans: the first trials at temperature 0 and the draws."""
+    protocol = measured.protocol
+    draws = [f"luck {draw}" for draw in range(protocol.luck_draws)]
+    names = ["first trials", "first trials elsewhere", *draws]
+    return Experiment.objects.filter(name__in=[protocol.title(name) for name in names])
+
+
 def _minutes(measured: Measured) -> Iterator[str]:
     """Wall-clock minutes from the first start to the last end of each part; parts overlap."""
     yield "| part | minutes |"
     yield "|---|---|"
     parts: dict[str, list[Experiment | TrainingRun]] = {
-        "collecting reflections and their ratings": [*measured.collected],
+        "collecting reflections and their ratings": [*_first_trials(measured), *measured.collected],
         "training": [*measured.runs.values()],
         "all arms on unseen games": [*measured.arms.values()],
     }
