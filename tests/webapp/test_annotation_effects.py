@@ -147,7 +147,8 @@ def test_two_reward_models_are_compared_on_the_held_out_items_that_both_scored()
     assert (found["rows"], found["above"]) == (6, 3)
     assert (found["before"]["mean"], found["after"]["mean"]) == (0.0, 1.0)
     assert found["gain"]["mean"] == 1.0
-    assert measuring.compared(snapshot, newer, older) == {"rows": 0, "tasks": 0}
+    nothing_held_out = {"left_out": 0, "rows": 0, "tasks": 0, "above": 0}
+    assert measuring.compared(snapshot, newer, older) == nothing_held_out
 
 
 # ---------- sampling ----------

@@ -55,6 +55,13 @@ def items_behind(runs: Iterable[TrainingRun]) -> "QuerySet[SnapshotItem]":
     return SnapshotItem.objects.filter(snapshot__in={run.snapshot_id for run in runs})
 
 
+def tasks_behind(adapters: Iterable[Adapter]) -> set[tuple[str, str]]:
+    """Environment and key of each task that one of them, or a model behind it, was trained on."""
+    runs = [run for adapter in adapters for run in runs_behind(adapter)]
+    learned = items_behind(runs).filter(split=SnapshotItem.Split.TRAIN).order_by()
+    return set(learned.values_list("environment", "task_key").distinct())
+
+
 def people_behind(items: "QuerySet[SnapshotItem]") -> list[Person]:
     """Who rated what was learned from, the most active first.
 

@@ -13,6 +13,7 @@ from retro_core.refit import RatedFeatures, auc_gain, effect_of_people, rank_mov
 from retro_core.training.evaluation import auc_with_interval
 from webapp import jobs
 from webapp.adapters.models import Adapter
+from webapp.adapters.services.lineage import tasks_behind
 from webapp.annotation.models import Measurement, ModelScore, TextFeatures, Work
 from webapp.episodes.models import Reflection
 from webapp.training.models import Snapshot, SnapshotItem
@@ -21,6 +22,7 @@ Kind = Measurement.Kind
 Row = dict[str, Any]  # a line for the measuring process
 RESAMPLES = 1000
 BATCH = 500
+LEAST_TASKS = 2  # of one task alone there is no interval
 
 
 def ask(
@@ -127,20 +129,24 @@ def _vectors(base: str, wanted: Iterable[str]) -> dict[str, Any]:
 
 
 def compared(snapshot: Snapshot, adapter: Adapter, earlier: Adapter | None) -> dict[str, Any]:
-    """Two reward models on the held-out tasks of a snapshot, against its ratings."""
-    items = list(
+    """Two reward models on the held-out tasks of a snapshot, against its ratings.
+
+    Tasks that either of them learned from are left out: the earlier one may have been split by
+    another seed or share. Where too few stay for an area, what stayed is all that is told.
+    """
+    held = list(
         snapshot.items.filter(split=SnapshotItem.Split.VALIDATION).only(
             "position", "rating", "trial", "environment", "task_key", "reflection"
         )
     )
+    learned = tasks_behind([adapter, earlier] if earlier else [adapter])
+    items = [item for item in held if (item.environment, item.task_key) not in learned]
     after = _scores(adapter, items)
     before = _scores(earlier, items) if earlier else {}
     both = [item for item in items if item.reflection_id in after]
     if earlier:
         both = [item for item in both if item.reflection_id in before]
-    if not both:
-        return {"rows": 0, "tasks": 0}
-    return _figures(both, after, before)
+    return {"left_out": len(held) - len(items), **_figures(both, after, before)}
 
 
 def _figures(
@@ -148,17 +154,15 @@ def _figures(
 ) -> dict[str, Any]:
     tasks = [f"{item.environment}/{item.task_key}" for item in items]
     truth = np.array([item.rating > 0 for item in items])
+    counts = {"rows": len(items), "tasks": len(set(tasks)), "above": int(truth.sum())}
+    if counts["tasks"] < LEAST_TASKS or counts["above"] in {0, len(items)}:
+        return counts
     new = np.array([after[item.reflection_id or 0] for item in items])
 
     def measured(scores: Any) -> dict[str, float | None]:  # an array of floats
         return auc_with_interval(scores, truth, tasks, resamples=RESAMPLES, seed=0)
 
-    figures: dict[str, Any] = {
-        "rows": len(items),
-        "tasks": len(set(tasks)),
-        "above": int(truth.sum()),
-        "after": measured(new),
-    }
+    figures: dict[str, Any] = {**counts, "after": measured(new)}
     if before:
         old = np.array([before[item.reflection_id or 0] for item in items])
         figures |= {
