@@ -240,6 +240,21 @@ def test_a_pipeline_can_be_cut_short_and_its_warm_up_with_it(researcher: Client)
     assert [(one["max_steps"], one["warmup_steps"]) for one in rates] == [(2, 1), (2, 1), (2, 0)]
 
 
+def test_a_pipeline_wraps_prompts_as_the_served_model_reads_them(researcher: Client) -> None:
+    path = "/training/pipelines/new/"
+    sent = {"name": "chain", "snapshot": mixed_snapshot().pk, "preset": "cpu-small", "seed": "3"}
+
+    refused = researcher.post(path, sent | {"chat_template": "morse"})
+    researcher.post(path, sent | {"chat_template": "llama3"})
+    researcher.post(path, sent | {"name": "as preset", "chat_template": ""})
+
+    assert refused.status_code == 422
+    runs = TrainingRun.objects.order_by("pk")
+    used = [run.spec["tokens"]["chat_template"] for run in runs]
+    assert used == ["llama3"] * 3 + ["chatml"] * 3
+    assert runs[0].spec["tokens"]["prompt"] == PRESETS["cpu-small"]["sft"].tokens.prompt
+
+
 def test_a_pipeline_that_must_end_halfway_is_refused_before_it_starts(researcher: Client) -> None:
     played_experiment()
     Reflection.objects.update(effective_rating=-0.5)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from django import forms
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from retro_core.config import ChatTemplate
 from retro_core.errors import InvalidInput
 from retro_core.training.presets import PRESETS
 from retro_core.training.spec import TrainingSpec
@@ -154,6 +155,12 @@ class PipelineForm(forms.Form):
         max_value=1_000_000,
         label="Most updates of a stage",
         help_text="Empty: as many as the preset makes. One or two show that the chain runs.",
+    )
+    chat_template = forms.TypedChoiceField(
+        choices=[("", "As in the preset"), *((name, name) for name in get_args(ChatTemplate))],
+        required=False,
+        empty_value=None,
+        help_text="Wraps the reflection prompt: what the tuned model reads, in all three stages.",
     )
 
     def clean_name(self) -> str:

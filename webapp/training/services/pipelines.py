@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.text import capfirst
 
+from retro_core.config import ChatTemplate
 from retro_core.training.failures import TrainingFailed
 from retro_core.training.spec import Stage, TrainingSpec
 from webapp import jobs
@@ -26,19 +27,22 @@ def launch_pipeline(
     preset: str,
     seed: int,
     most_updates: int | None = None,
+    chat_template: ChatTemplate | None = None,
     owner: User | None = None,
 ) -> Pipeline:
     """Store the three runs and queue the first. Raises InvalidInput.
 
-    `most_updates` ends each stage earlier than its preset does.
+    `most_updates` ends each stage earlier than its preset does. `chat_template` takes the place of
+    the preset's in every stage.
     """
     with taken_once("pipeline", name):
         pipeline = Pipeline.objects.create(name=name, owner=owner, snapshot=snapshot, preset=preset)
     for place, stage in enumerate(STAGES, start=1):
+        shorter = shortened(preset_spec(stage, preset), most_updates)
         run = add_run(
             name=f"{name}: {stage.replace('_', ' ')}",
             snapshot=snapshot,
-            spec=replace(shortened(preset_spec(stage, preset), most_updates), seed=seed),
+            spec=replace(wrapped(shorter, chat_template), seed=seed),
             preset=preset,
             status=Status.QUEUED if place == 1 else Status.WAITING,
             owner=owner,
@@ -59,6 +63,13 @@ def shortened(spec: TrainingSpec, most_updates: int | None) -> TrainingSpec:
     steps = min(rates.max_steps or most_updates, most_updates)
     warmup = min(rates.warmup_steps, steps - 1)
     return replace(spec, optimisation=replace(rates, max_steps=steps, warmup_steps=warmup))
+
+
+def wrapped(spec: TrainingSpec, chat_template: ChatTemplate | None) -> TrainingSpec:
+    """The same stage with prompts in a chat template; its own where none is named."""
+    if chat_template is None:
+        return spec
+    return replace(spec, tokens=replace(spec.tokens, chat_template=chat_template))
 
 
 def refusals(snapshot: Snapshot, preset: str) -> list[str]:
