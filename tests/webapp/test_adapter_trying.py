@@ -3,14 +3,17 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.test import Client
+from pytest_django.fixtures import Settings
 
+from retro_core.config import ReflectionConfig
 from retro_core.envs.alfworld.generator import generate
+from tests.core.loopback import Answer, serving
 from tests.webapp.played import client_of, play
 from tests.webapp.training_world import made_adapter
-from webapp.adapters.services import server
+from webapp.adapters.models import Adapter
 from webapp.adapters.services.trying import grammar_of
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
@@ -19,6 +22,8 @@ from webapp.learning.protocol import PROTOCOLS, base_config
 from webapp.tasks.services import save_task_set
 
 pytestmark = pytest.mark.django_db
+NO_ROUTE = Answer({"error": "Adapters are read at the start."}, status=404)
+LLAMA3, CHATML = "<|begin_of_text|>", "<|im_start|>"
 
 
 @pytest.fixture
@@ -30,6 +35,33 @@ def failure() -> Reflection:
     made = create_experiment(name="house", task_set=tasks, config=config)
     play(made.experiment_tasks.select_related("task").get(), [0.0, 0.0])
     return Reflection.objects.get()
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Adapter:
+    """One to try."""
+    return made_adapter(tmp_path / "a")
+
+
+def asked_of(failure: Reflection, **settings: Any) -> None:
+    """Its experiment asked with these settings."""
+    config = base_config(PROTOCOLS["tiny"])
+    config = replace(config, reflection=replace(config.reflection, **settings))
+    Experiment.objects.filter(pk=failure.experiment_id).update(config=config.to_json())
+
+
+def wrote(text: str) -> Answer:
+    details = {"finish_reason": "length", "generated_tokens": 3, "prefill": [], "tokens": []}
+    return Answer([{"generated_text": text, "details": details}])
+
+
+def tried(adapter: Adapter, failure: Reflection, settings: Settings) -> tuple[str, dict[str, Any]]:
+    """The page, and what the model server was asked with the adapter."""
+    sent = {"reflection": failure.pk, "seed": 5}
+    with serving(NO_ROUTE, wrote("the frozen text"), wrote("the tuned text")) as model:
+        settings.REFLECTOR_URL = model.url
+        page = client_of("researcher").post(f"/adapters/{adapter.pk}/try/", sent)
+    return page.content.decode(), model.bodies[2]
 
 
 def test_a_played_failure_asks_for_a_structured_plan(failure: Reflection) -> None:
@@ -47,24 +79,29 @@ def test_an_imported_failure_is_answered_in_free_text(failure: Reflection) -> No
     assert grammar_of(failure) == ""
 
 
-def test_the_page_asks_with_the_grammar(
-    failure: Reflection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_page_asks_as_the_failures_own_experiment_does(
+    failure: Reflection, adapter: Adapter, settings: Settings
 ) -> None:
-    asked: list[str] = []
+    asked_of(failure, max_tokens=224, temperature=0.25, top_p=0.5, chat_template="llama3")
 
-    def answer(*given: object) -> server.Beside:
-        asked.append(str(given[-1]))
-        return server.Beside("x", "the frozen text", "the tuned text")
+    page, asked = tried(adapter, failure, settings)
 
-    monkeypatch.setattr(server, "try_on", answer)
-    adapter, client = made_adapter(tmp_path / "a"), client_of("researcher")
-
-    page = _try(client, adapter.pk, failure)
-
-    assert asked == [grammar_of(failure)]
+    how = asked["parameters"]
+    assert (how["adapter_id"], how["seed"]) == ("house-v1", 5)
+    assert (how["max_new_tokens"], how["temperature"], how["top_p"]) == (224, 0.25, 0.5)
+    assert how["grammar"]["value"] == grammar_of(failure)
+    assert how["stop"] == ["<|eot_id|>"]
+    assert asked["inputs"].startswith(LLAMA3)
     assert "the tuned text" in page
 
 
-def _try(client: Client, adapter: int, failure: Reflection) -> str:
-    fields = {"reflection": failure.pk, "seed": 0}
-    return client.post(f"/adapters/{adapter}/try/", fields).content.decode()
+def test_an_imported_failure_is_tried_with_the_usual_settings(
+    failure: Reflection, adapter: Adapter, settings: Settings
+) -> None:
+    asked_of(failure, max_tokens=224, chat_template="llama3")
+    Experiment.objects.update(source=Experiment.Source.IMPORTED)
+
+    _, asked = tried(adapter, failure, settings)
+
+    assert asked["parameters"]["max_new_tokens"] == ReflectionConfig().max_tokens
+    assert asked["inputs"].startswith(CHATML)

@@ -7,6 +7,7 @@ import django_rq
 import pytest
 from django.utils import timezone
 
+from retro_core.config import ReflectionConfig
 from retro_core.errors import InvalidInput
 from tests.webapp.training_world import made_adapter, taken_snapshot
 from webapp.adapters.models import Adapter, Promotion
@@ -119,6 +120,6 @@ def test_trying_says_where_the_server_does_not_hold_the_adapter(
     monkeypatch.setattr(server, "beside", lambda *_, **__: same)
 
     with pytest.raises(InvalidInput, match="the server does not hold it"):
-        server.try_on(adapter, "You failed.", 0)
+        server.try_on(adapter, "You failed.", ReflectionConfig(), seed=0)
     monkeypatch.setattr(server, "beside", lambda *_, **__: SEEN)
-    assert server.try_on(adapter, "You failed.", 0) == SEEN
+    assert server.try_on(adapter, "You failed.", ReflectionConfig(), seed=0) == SEEN

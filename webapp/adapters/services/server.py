@@ -19,7 +19,7 @@ ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
 PATIENT = EndpointConfig(attempts=2, timeout_seconds=300.0)
 LOAD_SECONDS = 30.0
 LOOK_SECONDS = 2.0
-PROBE_TOKENS = 48
+PROBE = ReflectionConfig(max_tokens=48, temperature=0.0)
 NOT_SEEN = (
     "With {adapter} the server writes the same as without it. Either the server does not hold it"
     " (one that reads adapters at its start only must restart first: promoting to staging does"
@@ -88,23 +88,23 @@ def probe(adapter: Adapter, prompts: Iterable[str], endpoint: EndpointConfig = P
     """
     last = Beside("", "", "")
     for prompt in prompts:
-        last = beside(adapter, prompt, Generation(PROBE_TOKENS), seed=0, endpoint=endpoint)
+        last = beside(adapter, prompt, PROBE, seed=0, endpoint=endpoint)
         if last.differs:
             return last
     raise InvalidInput(NOT_SEEN.format(adapter=adapter))
 
 
-def try_on(adapter: Adapter, prompt: str, seed: int, grammar: str = "") -> Beside:
-    """Answer a stored failure as an experiment would, beside the frozen model.
+def try_on(
+    adapter: Adapter, prompt: str, asked: ReflectionConfig, *, seed: int, grammar: str = ""
+) -> Beside:
+    """Answer a stored failure with the settings of an experiment, beside the frozen model.
 
     `grammar` is a regular expression that both answers keep to; empty for free text.
 
     Raises InvalidInput, also where the server does not hold the adapter.
     """
     known = load(adapter)
-    config = ReflectionConfig()
-    how = Generation(config.max_tokens, config.temperature, config.top_p)
-    seen = beside(adapter, prompt, how, seed=seed, grammar=grammar)
+    seen = beside(adapter, prompt, asked, seed=seed, grammar=grammar)
     if not known and not seen.differs:
         # Such a server answers for an adapter that it does not know with the base model's text.
         raise InvalidInput(NOT_SEEN.format(adapter=adapter))
@@ -114,7 +114,7 @@ def try_on(adapter: Adapter, prompt: str, seed: int, grammar: str = "") -> Besid
 def beside(
     adapter: Adapter,
     prompt: str,
-    how: Generation,
+    asked: ReflectionConfig,
     *,
     seed: int,
     grammar: str = "",
@@ -122,13 +122,12 @@ def beside(
 ) -> Beside:
     """Ask twice, with nothing different but the adapter. Raises InvalidInput."""
     client = TgiClient(settings.REFLECTOR_URL, config=endpoint)
-    template = ReflectionConfig().chat_template
-    text, stop = reflector_text(prompt, template), stop_texts(template)
+    text, stop = reflector_text(prompt, asked.chat_template), stop_texts(asked.chat_template)
     texts = []
     for name in ("", adapter.name):
-        asked = Generation(how.max_tokens, how.temperature, how.top_p, name, stop)
+        how = Generation(asked.max_tokens, asked.temperature, asked.top_p, name, stop)
         try:
-            reply = client.generate(text, asked, seed=seed, grammar=grammar)
+            reply = client.generate(text, how, seed=seed, grammar=grammar)
             texts.append(whole_lines(reply.text, grammar))
         except (EndpointUnavailable, EndpointRefused, ContextFull) as error:
             # An experiment is resumed; here a second click does it.

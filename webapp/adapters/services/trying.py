@@ -1,5 +1,6 @@
 """What an experiment asks of the reflector for a failure that was reflected on before."""
 
+from retro_core.config import ReflectionConfig
 from retro_core.envs.base import env_spec
 from retro_core.errors import InvalidInput
 from retro_core.prompts.grammar import reflection_grammar
@@ -22,3 +23,10 @@ def grammar_of(reflection: Reflection) -> str:
     past = past_trials(experiment.pk, episode.task_id)
     episodes = [trial.episode for trial in past if trial.episode.trial <= episode.trial]
     return reflection_grammar(episodes, config_of(experiment), prompts, episode.task.goal)
+
+
+def settings_of(reflection: Reflection) -> ReflectionConfig:
+    """How its experiment asks; the usual settings for what was imported."""
+    experiment = reflection.experiment
+    imported = experiment.source == Experiment.Source.IMPORTED
+    return ReflectionConfig() if imported else config_of(experiment).reflection

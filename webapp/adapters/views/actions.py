@@ -9,7 +9,7 @@ from retro_core.errors import InvalidInput
 from webapp.adapters.forms import EvaluateForm, PromoteForm, TryForm
 from webapp.adapters.models import Adapter
 from webapp.adapters.services import asking, server
-from webapp.adapters.services.trying import grammar_of
+from webapp.adapters.services.trying import grammar_of, settings_of
 from webapp.adapters.views.registry import detail_context
 
 PERMISSION = "adapters.promote_adapter"
@@ -56,7 +56,8 @@ def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
     if form.is_valid():
         failure, seed = form.cleaned_data["reflection"], form.cleaned_data["seed"]
         try:
-            tried = server.try_on(adapter, failure.prompt, seed, grammar_of(failure))
+            asked, grammar = settings_of(failure), grammar_of(failure)
+            tried = server.try_on(adapter, failure.prompt, asked, seed=seed, grammar=grammar)
         except InvalidInput as error:
             form.add_error(None, str(error))
     context = detail_context(adapter.pk, try_form=form, tried=tried)
