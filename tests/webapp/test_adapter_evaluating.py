@@ -1,11 +1,12 @@
 """One click plays an adapter beside its frozen twin, as a person does it on the adapter's page."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.db import transaction
 
-from retro_core.config import PRESETS, ExperimentConfig, ReflectionConfig
+from retro_core.config import PRESETS, ChatTemplate, ExperimentConfig, ReflectionConfig
 from tests.webapp.pages import text
 from tests.webapp.played import client_of, played_experiment
 from tests.webapp.training_world import made_adapter
@@ -28,6 +29,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker")]
 def made(tmp_path: Path) -> Adapter:
     """An adapter that no run of this studio made."""
     return made_adapter(tmp_path / "alone", "alone")
+
+
+def learned(adapter: Adapter, chat_template: ChatTemplate) -> None:
+    """Have it made by a run on every reflection there is."""
+    Reflection.objects.update(prompt="What went wrong?", effective_rating=1.0)
+    spec = preset_spec("sft", "cpu-small")
+    spec = replace(spec, tokens=replace(spec.tokens, chat_template=chat_template))
+    run = launch(name="it", snapshot=freeze(BufferQuery(), name="it"), spec=spec, preset="x")
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=adapter)
 
 
 def test_an_evaluation_as_proposed_plays_new_tasks_of_a_held_out_split(
@@ -103,10 +113,7 @@ def test_both_are_asked_in_the_form_that_the_adapter_learned_from(
         reflection=ReflectionConfig(examples=0, temperature=0.25, protocol="hindsight", sample=3),
     )
     Experiment.objects.filter(pk=learned_from.pk).update(config=config.to_json())
-    Reflection.objects.update(prompt="What went wrong?", effective_rating=1.0)
-    spec = preset_spec("sft", "cpu-small")
-    run = launch(name="it", snapshot=freeze(BufferQuery(), name="it"), spec=spec, preset="x")
-    TrainingRun.objects.filter(pk=run.pk).update(adapter=made)
+    learned(made, chat_template="chatml")
     sent = {"split": "alfworld:valid_unseen", "count": "1", "preset": "embedded"}
     path = f"/adapters/{made.pk}/evaluate/"
 
@@ -120,6 +127,25 @@ def test_both_are_asked_in_the_form_that_the_adapter_learned_from(
         assert (asked.examples, asked.temperature) == (0, 0.25)
         assert (asked.protocol, asked.sample) == ("tgi", 0)
     assert config_of(as_set.trained).reflection == PRESETS["embedded"].reflection
+
+
+@pytest.mark.parametrize("source", ["played", "imported"])
+def test_both_are_asked_in_the_chat_template_that_the_adapter_was_trained_with(
+    source: str, made: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating.server, "load", lambda adapter: True)
+    played_experiment("plans")
+    Experiment.objects.update(source=source)
+    learned(made, chat_template="llama3")
+    sent = {"split": "alfworld:valid_unseen", "count": "1", "preset": "embedded"}
+
+    client_of("researcher").post(
+        f"/adapters/{made.pk}/evaluate/", sent | {"as_trained": "on", "trials": "2", "seed": "0"}
+    )
+
+    done = Evaluation.objects.get()
+    for experiment in (done.trained, done.frozen):
+        assert config_of(experiment).reflection.chat_template == "llama3"
 
 
 def test_a_roll_back_from_an_old_page_takes_nothing_else_back(

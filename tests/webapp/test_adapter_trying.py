@@ -1,4 +1,4 @@
-"""Trying an adapter asks for what an experiment would ask for."""
+"""Trying or probing an adapter asks for what an experiment would ask for."""
 
 import re
 from dataclasses import replace
@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from retro_core.config import ReflectionConfig
+from retro_core.config import ChatTemplate, ReflectionConfig
 from retro_core.envs.alfworld.generator import generate
 from tests.core.loopback import Answer, serving
 from tests.webapp.played import client_of, play
 from tests.webapp.training_world import made_adapter
 from webapp.adapters.models import Adapter
+from webapp.adapters.services import server
 from webapp.adapters.services.trying import grammar_of
 from webapp.episodes.models import Reflection
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import create_experiment
 from webapp.learning.protocol import PROTOCOLS, base_config
 from webapp.tasks.services import save_task_set
+from webapp.training.models import TrainingRun
+from webapp.training.services.buffer import BufferQuery
+from webapp.training.services.runs import launch
+from webapp.training.services.snapshots import freeze
+from webapp.training.services.specs import preset_spec
 
 pytestmark = pytest.mark.django_db
 NO_ROUTE = Answer({"error": "Adapters are read at the start."}, status=404)
@@ -39,7 +45,7 @@ def failure() -> Reflection:
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Adapter:
-    """One to try."""
+    """One that no run of this studio made."""
     return made_adapter(tmp_path / "a")
 
 
@@ -48,6 +54,14 @@ def asked_of(failure: Reflection, **settings: Any) -> None:
     config = base_config(PROTOCOLS["tiny"])
     config = replace(config, reflection=replace(config.reflection, **settings))
     Experiment.objects.filter(pk=failure.experiment_id).update(config=config.to_json())
+
+
+def trained(adapter: Adapter, chat_template: ChatTemplate) -> None:
+    spec = preset_spec("sft", "cpu-small")
+    spec = replace(spec, tokens=replace(spec.tokens, chat_template=chat_template))
+    query = BufferQuery(validation_share=0.0, repeats="keep")
+    run = launch(name="it", snapshot=freeze(query, name="it"), spec=spec, preset="cpu-small")
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=adapter)
 
 
 def wrote(text: str) -> Answer:
@@ -62,6 +76,15 @@ def tried(adapter: Adapter, failure: Reflection, settings: Settings) -> tuple[st
         settings.REFLECTOR_URL = model.url
         page = client_of("researcher").post(f"/adapters/{adapter.pk}/try/", sent)
     return page.content.decode(), model.bodies[2]
+
+
+def probed(adapter: Adapter, settings: Settings) -> str:
+    """The text that a probe asks the model server to continue."""
+    with serving(wrote("the frozen text"), wrote("the tuned text")) as model:
+        settings.REFLECTOR_URL = model.url
+        server.probe(adapter, ["You failed."])
+    text: str = model.bodies[1]["inputs"]
+    return text
 
 
 def test_a_played_failure_asks_for_a_structured_plan(failure: Reflection) -> None:
@@ -105,3 +128,24 @@ def test_an_imported_failure_is_tried_with_the_usual_settings(
 
     assert asked["parameters"]["max_new_tokens"] == ReflectionConfig().max_tokens
     assert asked["inputs"].startswith(CHATML)
+
+
+def test_an_adapter_is_tried_and_probed_in_the_chat_template_of_its_training(
+    failure: Reflection, adapter: Adapter, settings: Settings
+) -> None:
+    trained(adapter, chat_template="llama3")  # the experiment that it learned from says chatml
+
+    assert tried(adapter, failure, settings)[1]["inputs"].startswith(LLAMA3)
+    assert probed(adapter, settings).startswith(LLAMA3)
+
+
+def test_an_adapter_made_elsewhere_is_probed_as_its_newest_experiment_asks(
+    failure: Reflection, settings: Settings
+) -> None:
+    by_hand = Adapter(name="by-hand")
+    assert probed(by_hand, settings).startswith(CHATML)
+
+    asked_of(failure, chat_template="llama3")
+    Experiment.objects.update(adapter="by-hand")
+
+    assert probed(by_hand, settings).startswith(LLAMA3)

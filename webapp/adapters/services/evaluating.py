@@ -12,6 +12,7 @@ from webapp.adapters.models import Adapter, Evaluation
 from webapp.adapters.services import server
 from webapp.adapters.services.lineage import items_behind, runs_behind
 from webapp.adapters.services.promoting import probe_prompts
+from webapp.adapters.services.trying import trained_template
 from webapp.experiments.models import Experiment
 from webapp.experiments.services import (
     HOUSEHOLD_WORLD,
@@ -124,16 +125,19 @@ def asked_in_training(adapter: Adapter, otherwise: ReflectionConfig) -> Reflecti
     """The settings with the form of the newest prompt that the adapter learned from.
 
     A prompt with or without a worked example, a digest or steps: to another one than it was
-    tuned on a small model answers worse. Where no run of this studio made it nothing changes.
+    tuned on a small model answers worse. The chat template is that of the training itself.
+    Where no run of this studio made it nothing changes.
     """
+    template = trained_template(adapter) or otherwise.chat_template
+    asked = replace(otherwise, chat_template=template)
     run = getattr(adapter, "made_by", None)
     items = run.snapshot.items.exclude(reflection=None) if run else SnapshotItem.objects.none()
     newest = items.order_by("-reflection").select_related("reflection__experiment").first()
     experiment = newest.reflection.experiment if newest and newest.reflection else None
     if experiment is None or experiment.source != Experiment.Source.PLAYED:
-        return otherwise
+        return asked
     learned = config_of(experiment).reflection
-    return replace(otherwise, **{name: getattr(learned, name) for name in FORM_OF_PROMPT})
+    return replace(asked, **{name: getattr(learned, name) for name in FORM_OF_PROMPT})
 
 
 def trained_environment(adapter: Adapter) -> str:

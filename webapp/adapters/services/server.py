@@ -1,7 +1,7 @@
 """The model server as the registry needs it: load an adapter, and see what it changes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -13,6 +13,7 @@ from retro_core.llm.tgi import Generation, TgiClient
 from retro_core.prompts.grammar import whole_lines
 from retro_core.prompts.templates import reflector_text, stop_texts
 from webapp.adapters.models import Adapter
+from webapp.adapters.services.trying import known_template
 
 ENDPOINT = EndpointConfig(attempts=2, timeout_seconds=90.0)
 # No page waits for the probe of a promotion: where something trains beside it it may take long.
@@ -87,8 +88,9 @@ def probe(adapter: Adapter, prompts: Iterable[str], endpoint: EndpointConfig = P
     the server took the base model in its place without a word.
     """
     last = Beside("", "", "")
+    asked = replace(PROBE, chat_template=known_template(adapter))
     for prompt in prompts:
-        last = beside(adapter, prompt, PROBE, seed=0, endpoint=endpoint)
+        last = beside(adapter, prompt, asked, seed=0, endpoint=endpoint)
         if last.differs:
             return last
     raise InvalidInput(NOT_SEEN.format(adapter=adapter))

@@ -56,7 +56,7 @@ def adapter_try(request: HttpRequest, adapter_id: int) -> HttpResponse:
     if form.is_valid():
         failure, seed = form.cleaned_data["reflection"], form.cleaned_data["seed"]
         try:
-            asked, grammar = settings_of(failure), grammar_of(failure)
+            asked, grammar = settings_of(failure, adapter), grammar_of(failure)
             tried = server.try_on(adapter, failure.prompt, asked, seed=seed, grammar=grammar)
         except InvalidInput as error:
             form.add_error(None, str(error))
