@@ -103,6 +103,7 @@ def audit(request: HtmxHttpRequest) -> HttpResponse:
     if name := request.GET.get("person", "").replace("\0", "")[:150]:
         events = events.filter(person__username=name)
     page = page_of(events, request.GET, PAGE_SIZE)
+    current_rule()  # makes the first version, so that the page never shows a rule of nothing
     context = {
         "current_section": "annotation",
         "rows": event_rows(page.rows, revertable(page.rows)),
