@@ -236,9 +236,10 @@ def test_an_administrator_reverts_many_from_the_list(queue: Queue) -> None:
 def test_the_first_version_of_the_rule_is_shown_before_anybody_answered() -> None:
     boss = signed_in(person("boss", "administrator"))
 
-    assert 'name="tolerance" min="0" step="any" value="0.0"' in boss.get(
-        "/annotation/audit/"
-    ).content.decode()
+    assert (
+        'name="tolerance" min="0" step="any" value="0.0"'
+        in boss.get("/annotation/audit/").content.decode()
+    )
 
 
 def test_a_new_version_of_the_rule_is_listed() -> None:
