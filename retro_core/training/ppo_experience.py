@@ -20,7 +20,7 @@ from retro_core.training.ppo_losses import (
 from retro_core.training.rewards import RewardFunction
 from retro_core.training.sampling import (
     evaluating,
-    request_of,
+    requests_of,
     text_figures,
     write_completions,
 )
@@ -122,8 +122,7 @@ def _write(
 def _scores(
     rows: Sequence[RatedReflection], written: Written, reward: RewardFunction, spec: TrainingSpec
 ) -> Tensor:
-    parts = zip(rows, written.texts, written.finished, strict=True)
-    requests = [request_of(row, text, finished=whole) for row, text, whole in parts]
+    requests = requests_of(rows, written.texts, written.finished)
     scores = torch.tensor(reward(requests), dtype=torch.float32)
     cut = ~torch.tensor(written.finished)
     return scores - spec.ppo.unfinished_penalty * cut

@@ -104,9 +104,8 @@ def write_samples(
             model, tokenizer, prompts, tokens=tokens, temperature=temperature
         )
     lengths = written.mask.sum(dim=1).tolist()
-    parts = zip(rows, written.texts, written.finished.tolist(), strict=True)
-    requests = [request_of(row, text, finished=whole) for row, text, whole in parts]
-    rewards = reward(requests) if reward else [None] * len(rows)
+    finished = written.finished.tolist()
+    rewards = reward(requests_of(rows, written.texts, finished)) if reward else [None] * len(rows)
     return [
         {
             "task_id": row.task_id,
@@ -118,6 +117,14 @@ def write_samples(
         }
         for row, text, length, value in zip(rows, written.texts, lengths, rewards, strict=True)
     ]
+
+
+def requests_of(
+    rows: Sequence[RatedReflection], texts: Sequence[str], finished: Sequence[bool]
+) -> list[RewardRequest]:
+    """Ask for the rewards of fresh texts, one a failure, and whether each came to its end."""
+    parts = zip(rows, texts, finished, strict=True)
+    return [request_of(row, text, finished=whole) for row, text, whole in parts]
 
 
 def request_of(row: RatedReflection, text: str, *, finished: bool = True) -> RewardRequest:

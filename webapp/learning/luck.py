@@ -7,15 +7,19 @@ the plain and the tuned reflector have it too, so that what is left between them
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from retro_core.errors import InvalidInput
 from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning.protocol import Protocol
-from webapp.learning.running import unseen_tasks
+from webapp.learning.running import tuned_before, unseen_tasks
 from webapp.learning.steps import Say, loaded, play, wait
-from webapp.learning.table import attempts, difference, repeats_of, success_cells
-from webapp.training.models import TrainingRun
+from webapp.learning.table import (
+    attempts,
+    difference,
+    difference_in_words,
+    repeats_of,
+    success_cells,
+)
 
 ALONE, PLAIN, TUNED = "resample", "reflexion with luck", "retroformer sft with luck"
 
@@ -30,9 +34,7 @@ class Lucky:
 
 def run(protocol: Protocol, say: Say) -> Lucky:
     """Play them. Raises InvalidInput where nothing was tuned yet."""
-    tuning = TrainingRun.objects.filter(name=protocol.title("sft")).first()
-    if tuning is None:
-        raise InvalidInput("There is no tuned reflector to measure: run `make learn` first.")
+    tuning = tuned_before(protocol)
     games, controls = unseen_tasks(protocol), parts.control_arms(protocol)
     arms = {ALONE: play(protocol.title(ALONE), games, controls[ALONE])}
     wait(arms.values(), say)  # the others take its first trials from the record
@@ -58,7 +60,5 @@ def lines(found: Lucky) -> Iterator[str]:
         gap, p_value = difference(solved[ALONE], solved[name]) if name != ALONE else ("", "")
         cells = success_cells(recorded[one.pk], trials)
         yield f"| {name} | {cells} | {gap} | {p_value} | {repeats_of(one)} |"
-    gap, p_value = difference(solved[PLAIN], solved[TUNED])
-    size, interval = gap.split(" ", 1)
     yield ""
-    yield f"{TUNED} against {PLAIN}: {size} points {interval}, p {p_value}."
+    yield difference_in_words(solved, PLAIN, TUNED)

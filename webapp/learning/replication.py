@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from retro_core.errors import InvalidInput
 from webapp.experiments.curves import outcomes_of, solved_by
 from webapp.experiments.models import Experiment
 from webapp.learning import protocol as parts
 from webapp.learning import ranking
 from webapp.learning.protocol import Protocol
+from webapp.learning.running import tuned_before
 from webapp.learning.steps import WORLD, Say, loaded, play, wait
-from webapp.learning.table import attempts, difference, success_cells
+from webapp.learning.table import attempts, difference_in_words, success_cells
 from webapp.tasks.services import generated_set
 from webapp.training.models import TrainingRun
 
@@ -29,9 +29,7 @@ class Replication:
 
 def run(protocol: Protocol, say: Say) -> Replication:
     """Play both arms on fresh games. Raises InvalidInput where nothing was tuned yet."""
-    tuning = TrainingRun.objects.filter(name=protocol.title("sft")).first()
-    if tuning is None:
-        raise InvalidInput("There is no tuned reflector to measure again: run `make learn` first.")
+    tuning = tuned_before(protocol)
     seed = protocol.unseen_seed + SEEDS_ON
     games = generated_set(WORLD, protocol.unseen_split, protocol.unseen_tasks, seed)
     configs = {
@@ -70,11 +68,9 @@ def lines(found: Replication) -> Iterator[str]:
     yield "|---" * (trials + 1) + "|"
     for name, one in found.arms.items():
         yield f"| {name} | {success_cells(recorded[one.pk], trials)} |"
-    plain, tuned = (solved_by(recorded[found.arms[name].pk], trials) for name in (PLAIN, TUNED))
-    gap, p_value = difference(plain, tuned)
-    size, interval = gap.split(" ", 1)
+    solved = {name: solved_by(recorded[one.pk], trials) for name, one in found.arms.items()}
     yield ""
-    yield f"{TUNED} against {PLAIN}: {size} points {interval}, p {p_value}."
+    yield difference_in_words(solved, PLAIN, TUNED)
     if found.readings:
         yield ""
         yield from ranking.lines(*found.readings)

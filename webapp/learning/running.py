@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from retro_core.errors import InvalidInput
 from retro_core.training.spec import Stage
 from webapp.episodes.models import Episode
 from webapp.experiments.models import Experiment
@@ -185,6 +186,14 @@ def collect_plans(protocol: Protocol, say: Say) -> list[Experiment]:
         given.append(play(protocol.title(words), held, parts.hindsight(protocol, draw)))
     wait(given, say)
     return given
+
+
+def tuned_before(protocol: Protocol) -> TrainingRun:
+    """The supervised tuning of an earlier run of the protocol. Raises InvalidInput without one."""
+    tuning = TrainingRun.objects.filter(name=protocol.title("sft")).first()
+    if tuning is None:
+        raise InvalidInput("There is no tuned reflector to measure again: run `make learn` first.")
+    return tuning
 
 
 def tune(protocol: Protocol, plans: list[Experiment]) -> TrainingRun:

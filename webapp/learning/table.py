@@ -65,6 +65,13 @@ def difference(first: Mapping[str, bool], second: Mapping[str, bool]) -> tuple[s
     return f"{100 * gap.value:+.0f} {ends(gap)}", f"{p_value:.3f}"
 
 
+def difference_in_words(solved: Mapping[str, Mapping[str, bool]], first: str, second: str) -> str:
+    """The same of two named arms as a sentence."""
+    gap, p_value = difference(solved[first], solved[second])
+    size, interval = gap.split(" ", 1)
+    return f"{second} against {first}: {size} points {interval}, p {p_value}."
+
+
 def _numbers(solved: Mapping[str, bool]) -> dict[str, float]:
     return {task: float(value) for task, value in solved.items()}
 
